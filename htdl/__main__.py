@@ -1,0 +1,5 @@
+"""`python -m htdl` is the command `htdl`."""
+
+from htdl.cli.main import main
+
+main()

@@ -1,0 +1,190 @@
+"""A job, what its owner wishes, and where it is.  No I/O, no clock.
+
+Two fields, not one: the *wish* is what the user wants, the *status* is where the job is.  A verb changes the
+wish; only the runner moves the status, by comparing the two.  So `kill -9` needs no repair: the next start
+compares again.
+
+    PENDING ──► DOWNLOADING ──► CONVERTING ──► COMPLETED
+       ▲  │          │   │            │
+       │  └──► PAUSED◄───┘            │         any of them ──► FAILED or CANCELLED
+       └── resume, retry ─────────────┘         retry: FAILED or CANCELLED ──► PENDING
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class State(StrEnum):
+    PENDING = "PENDING"  # waits for a slot, for room on the disk, or for its turn
+    DOWNLOADING = "DOWNLOADING"  # metadata, a check of files on disk, and the download itself
+    CONVERTING = "CONVERTING"  # the download is whole, its conversion is not
+    PAUSED = "PAUSED"  # stands still because its owner wishes so
+    COMPLETED = "COMPLETED"  # the files are whole and verified; it may go on seeding
+    FAILED = "FAILED"  # ended; `error_code` and `error_message` say why
+    CANCELLED = "CANCELLED"  # ended because its owner wished so
+
+
+class Wish(StrEnum):
+    RUN = "RUN"
+    PAUSE = "PAUSE"
+    CANCEL = "CANCEL"
+
+
+class Blocked(StrEnum):
+    """Why nothing moves."""
+
+    DISK_FULL = "disk_full"
+    NO_PEERS = "no_peers"
+    NO_METADATA = "no_metadata"
+    PEERS_CHOKING = "peers_choking"
+    TRACKER_ERROR = "tracker_error"
+    QUEUE = "queue"
+
+
+ENDED = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED})
+
+TRANSITIONS: dict[State, frozenset[State]] = {
+    State.PENDING: frozenset({State.DOWNLOADING, State.PAUSED, State.FAILED, State.CANCELLED}),
+    State.DOWNLOADING: frozenset(
+        {State.PENDING, State.PAUSED, State.CONVERTING, State.COMPLETED, State.FAILED, State.CANCELLED}
+    ),
+    State.CONVERTING: frozenset({State.PENDING, State.PAUSED, State.COMPLETED, State.FAILED, State.CANCELLED}),
+    State.PAUSED: frozenset({State.PENDING, State.FAILED, State.CANCELLED}),
+    # a finished job whose files turn out damaged after a power cut fetches the missing pieces again
+    State.COMPLETED: frozenset({State.PENDING}),
+    State.FAILED: frozenset({State.PENDING}),
+    State.CANCELLED: frozenset({State.PENDING}),
+}
+
+
+def can_move(old: State, new: State) -> bool:
+    """Whether a job may go from one state to the other; staying is always allowed."""
+    return old is new or new in TRANSITIONS[old]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One row of `download_jobs`; the field order is the column order.
+
+    Times are UTC ISO-8601 text, sizes bytes, speeds bytes a second.  `eta_seconds` is -1 where unknown, a
+    limit is -1 where there is none.  `progress` is 0-100 of the wanted files and reaches 100 only when all of
+    them are verified.  `selection` lists globs and file indices; empty takes the videos, `*` everything.
+    """
+
+    id: str
+    video_id: str
+    torrent_id: str
+    status: State = State.PENDING
+    progress: int = 0
+    download_speed: int = 0
+    eta_seconds: int = -1
+    file_path: str | None = None
+    error_message: str | None = None
+    created_at: str = ""
+    updated_at: str = ""
+    completed_at: str | None = None
+
+    source: str = ""  # what the user gave; may hold a tracker's passkey, so it is never logged
+    info_hash: str = ""  # v1 where the torrent has one, else v2; lower-case hex
+    info_hash_v2: str | None = None
+    name: str = ""
+    wish: Wish = Wish.RUN
+    priority: int = 0  # higher goes first
+    position: int = 0  # lower goes first among equals
+    detail: str = ""
+    blocked_by: Blocked | None = None
+    total_bytes: int = 0  # of the wanted files; 0 until the metadata is here
+    done_bytes: int = 0
+    upload_speed: int = 0
+    uploaded_bytes: int = 0
+    peers: int = 0
+    error_code: str | None = None
+    attempts: int = 0  # how often it was begun: once, and once more a retry
+    save_path: str = ""
+    selection: tuple[str, ...] = ()
+    max_download_speed: int = -1
+    max_upload_speed: int = -1
+    seeding: bool = False
+    delete_data: bool = False  # a cancel that removes the data too, kept so that a crash cannot forget it
+    metadata_at: str | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        return self.status in ENDED
+
+    @property
+    def has_metadata(self) -> bool:
+        return self.metadata_at is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFile:
+    """One file of a job's torrent; `path` is relative to the job's `save_path`, `progress` 0.0-100.0."""
+
+    index: int
+    path: str
+    size: int
+    wanted: bool = True
+    progress: float = 0.0
+    output: str | None = None  # the converted file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readiness:
+    """Whether the job's main file can be watched now, and why.  `None` is "not known", never "no"."""
+
+    ready: bool
+    reason: str
+    threshold: float  # percent of the file that make it ready
+    buffered_bytes: int | None = None
+    buffered_seconds: float | None = None
+    index_ok: bool | None = None
+    plays_through: str | int | None = None  # "yes", "no", or seconds until yes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobView:
+    """A job with all that hangs on it: what the socket shows."""
+
+    job: Job
+    files: tuple[JobFile, ...]
+    readiness: Readiness
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddRequest:
+    """What to download.  Exactly one of `source` (magnet, info-hash, http(s) URL) and `torrent` (the bytes
+    of a .torrent file; base64 on the wire) is given.  Speeds are bytes a second, -1 for no limit.
+    """
+
+    source: str | None = None
+    torrent: bytes | None = None
+    video_id: str | None = None
+    torrent_id: str | None = None
+    priority: int = 0
+    files: tuple[str, ...] = ()
+    all_files: bool = False
+    max_download_speed: int = -1
+    max_upload_speed: int = -1
+    paused: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobPatch:
+    """What of a job may be changed while it lives; `None` leaves a field as it is."""
+
+    priority: int | None = None
+    max_download_speed: int | None = None
+    max_upload_speed: int | None = None
+    files: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobQuery:
+    """Which jobs to list.  Order: those that live first, by priority and position; then the newest ended."""
+
+    status: tuple[State, ...] = ()
+    limit: int | None = None
+    ids: tuple[str, ...] = field(default=())

@@ -1,0 +1,174 @@
+"""What the torrent room offers, in plain types.  No libtorrent object leaves the room.
+
+A torrent is named by its *key*, a text the caller chooses (htdl uses the job's id).  All speeds are bytes a
+second, -1 for no limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class TorrentFile:
+    """`path` is relative to the save path, cleaned, with forward slashes; `index` is the torrent's own."""
+
+    index: int
+    path: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What the info dictionary says (BEP 3, BEP 52).  Padding files (BEP 47) are left out of `files`."""
+
+    name: str
+    total_bytes: int
+    piece_length: int
+    num_pieces: int
+    files: tuple[TorrentFile, ...]
+    info_hash: str  # v1 where there is one, else v2; lower-case hex
+    info_hash_v2: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A checked request: what a magnet, an info-hash or a .torrent asks for.
+
+    `resume` is libtorrent resume data without any progress: all that `Engine.add` needs, in the one form that
+    is also kept in the database.
+    """
+
+    info_hash: str
+    info_hash_v2: str | None
+    name: str  # may be empty for a magnet
+    metadata: Metadata | None  # None for a magnet
+    resume: bytes
+
+
+class Phase(StrEnum):
+    METADATA = "metadata"  # waits for the info dictionary from peers
+    CHECKING = "checking"  # verifies files that are on disk
+    DOWNLOADING = "downloading"
+    FINISHED = "finished"  # all that is wanted is here; uploads
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A torrent as it was at the last update, at most about a second old."""
+
+    phase: Phase
+    done_bytes: int  # of the wanted files, verified
+    total_bytes: int  # of the wanted files
+    checked: float  # 0.0-1.0, of the check while CHECKING
+    download_speed: int
+    upload_speed: int
+    uploaded_bytes: int  # ever
+    peers: int
+    candidates: int  # peers known of, connected or not
+    seeding_seconds: int
+    tracker_error: str | None  # the last announce to every tracker failed; the last reason
+
+
+@dataclass(frozen=True, slots=True)
+class TorrentEvent:
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class GotMetadata(TorrentEvent):
+    """The info dictionary is here.  Nothing is fetched until `Engine.select` says what."""
+
+    metadata: Metadata
+
+
+@dataclass(frozen=True, slots=True)
+class Finished(TorrentEvent):
+    """All that is selected is verified and readable from disk."""
+
+    resume: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NoRoom(TorrentEvent):
+    """A write found the disk full.  The torrent stands still until it is removed or added again."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed(TorrentEvent):
+    """The torrent cannot go on: hostile metadata (`invalid_torrent`), or a disk that does not answer
+    (`io_error`).
+    """
+
+    code: str
+    message: str
+
+
+Listener = Callable[[TorrentEvent], None]
+
+
+class Engine(Protocol):
+    """Many torrents, one session.  Every method is called from the event loop, and none blocks it.
+
+    Methods that name a key do nothing when no torrent has it, but `add`, which raises ValueError when one
+    has it already.
+    """
+
+    listener: Listener
+    """Called on the event loop, in order, for each event."""
+
+    async def inspect(self, source: str | bytes) -> Source:
+        """Read a magnet, an info-hash, an http(s) URL of a .torrent (fetched), or the bytes of a .torrent.
+
+        Raises BadSource.
+        """
+
+    async def add(
+        self,
+        key: str,
+        resume: bytes,
+        save_path: Path,
+        *,
+        wanted: Sequence[int] | None,
+        max_download_speed: int = -1,
+        max_upload_speed: int = -1,
+        recheck: bool = False,
+    ) -> None:
+        """Begin or go on with a torrent.  `wanted` is the file indices, None while there is no metadata.
+
+        `recheck` trusts no progress in `resume` and verifies what is on disk.  Returns once it is accepted;
+        raises BadSource for resume data that cannot be read, Refused for a torrent that is held under
+        another key.
+        """
+
+    async def remove(self, key: str) -> bytes | None:
+        """Let go of a torrent; trackers are told.  Returns its last resume data, None where there is none.
+        Its files stay.
+        """
+
+    def select(self, key: str, wanted: Sequence[int]) -> None:
+        """Fetch just these files, in playing order; unknown indices are left out."""
+
+    def set_limits(self, key: str, *, max_download_speed: int, max_upload_speed: int) -> None: ...
+
+    def reannounce(self, key: str) -> None:
+        """Ask trackers and DHT for peers now."""
+
+    def status(self, key: str) -> Status | None: ...
+
+    def keys(self) -> set[str]:
+        """The torrents it holds."""
+
+    async def file_progress(self, key: str) -> dict[int, int]:
+        """Verified bytes by file index; empty while there is no metadata."""
+
+    async def save(self, keys: Sequence[str]) -> dict[str, bytes]:
+        """Resume data of those that changed since they were last saved, after a flush of what is written:
+        no piece in it is missing from the disk.
+        """

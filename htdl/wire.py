@@ -1,0 +1,117 @@
+"""The socket's language: jobs and events as JSON, errors as JSON and HTTP status.
+
+The daemon writes it, the client reads it; both use this table and no other.  An answer to a request is one
+JSON value; an error is {"error": {"code", "message", "hint"}}.  Every answer carries VERSION_HEADER.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from htdl import errors
+from htdl.events import Event, Kind
+from htdl.jobs import Job, JobFile, JobView, Readiness
+
+API = "/api/v1"
+VERSION_HEADER = "Htdl-Version"
+MAX_REQUEST_BYTES = 16 << 20  # a .torrent of 10 MiB in base64, and its frame
+
+# RFC 9110 section 15: the nearest standard status of each kind of error.
+_STATUS: dict[type[errors.HtdlError], int] = {
+    errors.BadRequest: 400,
+    errors.BadConfig: 400,
+    errors.NoDaemon: 503,
+    errors.NoSuchJob: 404,
+    errors.BadSource: 422,
+    errors.DiskFull: 507,
+    errors.TimedOut: 504,
+    errors.ConversionFailed: 500,
+    errors.Refused: 409,
+    errors.JobFailed: 500,
+    errors.HtdlError: 500,
+}
+_BY_CODE = {kind.code: kind for kind in _STATUS}
+_BY_STATUS = {404: errors.NoSuchJob, 400: errors.BadRequest, 409: errors.Refused, 422: errors.BadSource}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class JobInfo(Job):
+    """A job as programs see it: the columns of `download_jobs` and what hangs on them."""
+
+    progress_exact: float = 0.0  # 0.0-100.0
+    files: tuple[JobFile, ...] = ()
+    readiness: Readiness | None = None
+    conversion: dict[str, Any] | None = None
+    stream_url: str | None = None
+    subtitles: tuple[str, ...] = ()
+
+
+_INFO_FIELDS = frozenset(x.name for x in dataclasses.fields(JobInfo))
+
+
+def status_of(error: errors.HtdlError) -> int:
+    """The HTTP status of an error: its own class's, else that of the nearest ancestor."""
+    return next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
+
+
+def error_object(error: errors.HtdlError) -> dict[str, Any]:
+    return {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
+
+
+def error_from(status: int, body: Any) -> errors.HtdlError:
+    """The error that an answer of this status and JSON body stands for; never fails itself."""
+    inner = body.get("error") if isinstance(body, dict) else None
+    if not isinstance(inner, dict):
+        return errors.HtdlError(f"the daemon answered {status} without saying why")
+    code = str(inner.get("code", ""))
+    kind = _BY_CODE.get(code) or _BY_STATUS.get(status, errors.HtdlError)
+    return kind(str(inner.get("message", "")), hint=inner.get("hint"), code=code or None)
+
+
+def job_object(view: JobView) -> dict[str, Any]:
+    """The JSON object of a job: JobInfo's fields under their names."""
+    job = view.job
+    fields: dict[str, Any] = {name: getattr(job, name) for name in Job.__slots__}
+    fields["progress_exact"] = progress_exact(job)
+    fields["files"] = view.files
+    fields["readiness"] = view.readiness
+    fields["conversion"] = None
+    fields["stream_url"] = None
+    fields["subtitles"] = ()
+    return fields
+
+
+def job_info(fields: Mapping[str, Any]) -> JobInfo:
+    """`job_object` back again; unknown fields of a newer daemon are left out."""
+    known = {name: value for name, value in fields.items() if name in _INFO_FIELDS}
+    known["files"] = tuple(JobFile(**file) for file in known.get("files", ()))
+    if known.get("readiness"):
+        known["readiness"] = Readiness(**known["readiness"])
+    known["selection"] = tuple(known.get("selection", ()))
+    known["subtitles"] = tuple(known.get("subtitles", ()))
+    return JobInfo(**known)
+
+
+def progress_exact(job: Job) -> float:
+    """Percent of the wanted bytes, two decimals; 100.0 only when all of them are verified."""
+    if job.total_bytes <= 0:
+        return float(job.progress)
+    if job.done_bytes >= job.total_bytes:
+        return 100.0
+    return min(99.99, round(job.done_bytes * 100 / job.total_bytes, 2))
+
+
+def state_object(seq: int, views: list[JobView]) -> dict[str, Any]:
+    """The first line of an event stream: the state now."""
+    return {"event": "state", "seq": seq, "jobs": [job_object(view) for view in views]}
+
+
+def event_object(event: Event, view: JobView) -> dict[str, Any]:
+    return {"event": event.kind, "seq": event.seq, "job": job_object(view)}
+
+
+def is_terminal(kind: str) -> bool:
+    """Whether a job's event is its last, until it is retried."""
+    return kind in {Kind.COMPLETED, Kind.FAILED, Kind.CANCELLED, Kind.REMOVED}
