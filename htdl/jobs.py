@@ -188,3 +188,30 @@ class JobQuery:
     status: tuple[State, ...] = ()
     limit: int | None = None
     ids: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stats:
+    """All jobs together.  `success_rate` is percent COMPLETED of all that ended; None when none has."""
+
+    by_status: dict[str, int]
+    success_rate: float | None
+    average_seconds: float | None  # from added to completed
+    downloaded_bytes: int
+    uploaded_bytes: int
+    download_speed: int
+    upload_speed: int
+    active: int  # have a slot
+    waiting: int
+    seeding: int
+    disk_free_bytes: int
+    uptime_seconds: float
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """Each check by name: "ok", or what is wrong in words."""
+
+    ok: bool
+    checks: dict[str, str]
