@@ -1,0 +1,77 @@
+"""The session's settings, from the configuration.  Pure: a dict that libtorrent understands.
+
+Names and defaults: libtorrent reference, settings_pack.  Only what differs from the default is set.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+from htdl.config import Torrent
+from htdl.torrent._lt import lt
+from htdl.torrent.bounds import MAX_PIECES, MAX_TOKENS, MAX_TORRENT_BYTES
+
+UNLIMITED = 0  # libtorrent's word for "no limit" in a rate
+
+
+def session_settings(config: Torrent) -> dict[str, Any]:
+    categories = lt.alert_category
+    return {
+        "alert_mask": categories.error | categories.status | categories.storage | categories.tracker,
+        "alert_queue_size": 100_000,  # 2,000 torrents at once post more than the default holds, and lose some
+        "user_agent": f"htdl libtorrent/{lt.__version__}",
+        "listen_interfaces": listen_interfaces(config.listen_interface, config.port_range_start),
+        "max_retry_port_bind": config.port_range_end - config.port_range_start,
+        "outgoing_interfaces": _outgoing(config.listen_interface),
+        "enable_dht": config.dht_enabled,
+        "enable_lsd": config.lsd_enabled,
+        "enable_upnp": config.upnp_enabled,
+        "enable_natpmp": config.upnp_enabled,
+        "webtorrent_stun_server": "",  # would tell a third party that we are here
+        "download_rate_limit": rate(config.max_download_speed * 1024),
+        "upload_rate_limit": rate(config.max_upload_speed * 1024),
+        "connections_limit": config.max_connections,
+        # A peer that answers only TCP costs 3.5 s when uTP is tried first; see Engine's watch over it.
+        "enable_outgoing_utp": False,
+        "utp_connect_timeout": 1000,
+        "close_redundant_connections": False,  # else each pause in what is wanted drops every seed
+        "stop_tracker_timeout": 1,  # destroying the session waits for this, holding the GIL
+        "auto_sequential": False,
+        "hashing_threads": 2,
+        "active_checking": 2,
+        # what peers may make us hold before it is ours to judge
+        "max_metadata_size": MAX_TORRENT_BYTES,
+        "metadata_token_limit": MAX_TOKENS,
+        "max_piece_count": MAX_PIECES,
+        # we add torrents without auto_managed, but a seed's upload slot still counts here
+        "active_limit": -1,
+        "active_seeds": -1,
+        "active_downloads": -1,
+        "ssrf_mitigation": not config.allow_lan,
+        "allow_multiple_connections_per_ip": config.allow_lan,
+        "dht_bootstrap_nodes": "dht.libtorrent.org:25401,router.bittorrent.com:6881,dht.transmissionbt.com:6881",
+    }
+
+
+def listen_interfaces(interface: str, port: int) -> str:
+    """libtorrent's listen_interfaces for an address or device name; empty is every IPv4 and IPv6 address."""
+    if not interface:
+        return f"0.0.0.0:{port},[::]:{port}"
+    try:
+        address = ipaddress.ip_address(interface)
+    except ValueError:
+        return f"{interface}:{port}"  # a device
+    return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
+
+
+def rate(bytes_a_second: int) -> int:
+    """A speed where negative is "no limit", as libtorrent writes it.  0 would be no limit there, so the
+    slowest is 1.
+    """
+    return UNLIMITED if bytes_a_second < 0 else max(1, bytes_a_second)
+
+
+def _outgoing(interface: str) -> str:
+    """Outgoing connections leave by the interface that we listen on, so that a VPN's stays the only one."""
+    return interface
