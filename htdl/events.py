@@ -6,7 +6,6 @@ and it asks again for the state now.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -41,6 +40,8 @@ class Subscription:
     """The events from now on, in order; ends when the bus closes or this listener falls behind."""
 
     def __init__(self, bus: Bus) -> None:
+        import asyncio  # 20 ms that a client, which only names the kinds, need not pay
+
         self._bus = bus
         self._queue: asyncio.Queue[Event | None] = asyncio.Queue(QUEUE_LENGTH + 1)  # one place for the end
 
