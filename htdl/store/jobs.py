@@ -1,0 +1,231 @@
+"""Jobs and their files as rows.
+
+Every function takes the database first and is meant for `Database.run`.  Nothing here decides a transition or
+reads a clock: rows are written as they are given.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import sqlite_utils
+
+from htdl.jobs import ENDED, Blocked, Job, JobFile, JobQuery, State, Wish
+from htdl.store import resume as resume_data
+from htdl.store.resume import Resume
+
+# Running jobs, waiting ones, ended ones.  The first two by priority and position; the ended ones by time.
+# `migrations` has an index of the same terms, which is what makes a page of a long list cheap.
+LISTING_ORDER = """
+ORDER BY
+    CASE status WHEN 'DOWNLOADING' THEN 0 WHEN 'CONVERTING' THEN 0
+                WHEN 'PENDING' THEN 1 WHEN 'PAUSED' THEN 1 ELSE 2 END,
+    CASE WHEN status IN ('COMPLETED', 'FAILED', 'CANCELLED') THEN updated_at END DESC,
+    priority DESC,
+    position
+"""
+_LIVING = json.dumps([state for state in State if state not in ENDED])
+_COLUMNS = tuple(field.name for field in fields(Job))
+_NAMES = ", ".join(_COLUMNS)
+
+# S608: these are put together from the names of our own fields, never from input.
+_SELECT = f"SELECT {_NAMES} FROM download_jobs "  # noqa: S608
+_INSERT = f"INSERT INTO download_jobs ({_NAMES}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
+_UPDATE = f"UPDATE download_jobs SET {', '.join(f'{x} = ?' for x in _COLUMNS)} WHERE id = ?"  # noqa: S608
+_FILTER = """
+    WHERE (:status IS NULL OR status IN (SELECT value FROM json_each(:status)))
+    AND (:ids IS NULL OR id IN (SELECT value FROM json_each(:ids)))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """All rows together.  `by_status` has every State; `success_rate` is percent COMPLETED of all that ended,
+    `average_seconds` from created to completed; both None where there is none.
+    """
+
+    by_status: dict[str, int]
+    success_rate: float | None
+    average_seconds: float | None
+    downloaded_bytes: int
+    uploaded_bytes: int
+
+
+def insert(
+    db: sqlite_utils.Database, job: Job, files: Iterable[JobFile] = (), resume: Resume | None = None
+) -> None:
+    """A new job with all that hangs on it.  sqlite3.IntegrityError when the id is there already."""
+    db.execute(_INSERT, _values(job))
+    put_files(db, job.id, files)
+    if resume is not None:
+        resume_data.put(db, job.id, resume)
+
+
+def update(db: sqlite_utils.Database, jobs: Iterable[Job]) -> None:
+    """Write these rows whole.  A job that was removed meanwhile stays removed."""
+    db.conn.executemany(_UPDATE, [[*_values(job), job.id] for job in jobs])
+
+
+def delete(db: sqlite_utils.Database, job_id: str) -> None:
+    """Forget the job, its files and its resume data."""
+    db.execute("DELETE FROM download_jobs WHERE id = ?", [job_id])
+
+
+def fetch(db: sqlite_utils.Database, job_id: str) -> Job | None:
+    return _first(_jobs(db, "WHERE id = ?", [job_id]))
+
+
+def find(db: sqlite_utils.Database, prefix: str, limit: int = 2) -> list[Job]:
+    """At most `limit` jobs whose ids begin so, in the order of their ids."""
+    if not prefix.isascii():  # ids are; and a lone surrogate from the command line cannot even be asked for
+        return []
+    return _jobs(db, "WHERE id >= ? AND id < ? ORDER BY id LIMIT ?", [prefix, prefix + "\N{DELETE}", limit])
+
+
+def listing(db: sqlite_utils.Database, query: JobQuery) -> list[Job]:
+    """Running jobs, then waiting ones, each by priority and position; then those that ended, newest first."""
+    limit = -1 if query.limit is None else query.limit
+    return _jobs(db, _FILTER + LISTING_ORDER + "LIMIT :limit", _asked(query) | {"limit": limit})
+
+
+def count(db: sqlite_utils.Database, query: JobQuery) -> int:
+    """How many rows `listing` would give without its limit."""
+    sql = f"SELECT COUNT(*) FROM download_jobs {_FILTER}"  # noqa: S608 our own text
+    number: int = db.execute(sql, _asked(query)).fetchone()[0]
+    return number
+
+
+def living(db: sqlite_utils.Database) -> list[Job]:
+    """Those that have not ended, and those that ended but still seed; in the order of `listing`."""
+    where = "WHERE status IN (SELECT value FROM json_each(?)) OR seeding = 1"
+    return _jobs(db, where + LISTING_ORDER, [_LIVING])
+
+
+def same_torrent(db: sqlite_utils.Database, info_hash: str, info_hash_v2: str | None) -> list[Job]:
+    """The jobs that share a hash with this torrent, newest first.
+
+    A hybrid torrent has both (BEP 52) and a magnet may name only one, so either is sought in either column.
+    """
+    hashes = json.dumps([x for x in (info_hash, info_hash_v2) if x])
+    rest = (
+        "WHERE info_hash IN (SELECT value FROM json_each(:hashes))"
+        " OR info_hash_v2 IN (SELECT value FROM json_each(:hashes))"
+        " ORDER BY created_at DESC, position DESC"
+    )
+    return _jobs(db, rest, {"hashes": hashes})
+
+
+def by_video(db: sqlite_utils.Database, video_id: str) -> Job | None:
+    """The job of this video: one that lives before one that ended, then the newest."""
+    rest = (
+        "WHERE video_id = ? ORDER BY status NOT IN (SELECT value FROM json_each(?)),"
+        " created_at DESC, position DESC LIMIT 1"
+    )
+    return _first(_jobs(db, rest, [video_id, _LIVING]))
+
+
+def next_position(db: sqlite_utils.Database) -> int:
+    """The place behind all others."""
+    number: int = db.execute("SELECT COALESCE(MAX(position), 0) + 1 FROM download_jobs").fetchone()[0]
+    return number
+
+
+def forget_paths(db: sqlite_utils.Database, save_path: str) -> None:
+    """Ended jobs whose data in this folder is gone have no `file_path` any more."""
+    sql = (
+        "UPDATE download_jobs SET file_path = NULL"
+        " WHERE save_path = ? AND status NOT IN (SELECT value FROM json_each(?))"
+    )
+    db.execute(sql, [save_path, _LIVING])
+
+
+def put_files(db: sqlite_utils.Database, job_id: str, files: Iterable[JobFile]) -> None:
+    """Make these the files of the job, in place of those it had."""
+    db.execute("DELETE FROM job_files WHERE job_id = ?", [job_id])
+    db.conn.executemany(
+        "INSERT INTO job_files (job_id, file_index, path, size, wanted, progress, output)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [[job_id, x.index, x.path, x.size, x.wanted, x.progress, x.output] for x in files],
+    )
+
+
+def update_files(db: sqlite_utils.Database, rows: Iterable[tuple[str, JobFile]]) -> None:
+    """Write these files whole; one that is not there is left out."""
+    db.conn.executemany(
+        "UPDATE job_files SET path = ?, size = ?, wanted = ?, progress = ?, output = ?"
+        " WHERE job_id = ? AND file_index = ?",
+        [[x.path, x.size, x.wanted, x.progress, x.output, job_id, x.index] for job_id, x in rows],
+    )
+
+
+def files(db: sqlite_utils.Database, ids: Sequence[str]) -> dict[str, tuple[JobFile, ...]]:
+    """The files of each of these jobs by index; an empty tuple where there are none."""
+    found: dict[str, list[JobFile]] = {job_id: [] for job_id in ids}
+    sql = (
+        "SELECT job_id, file_index, path, size, wanted, progress, output FROM job_files"
+        " WHERE job_id IN (SELECT value FROM json_each(?)) ORDER BY job_id, file_index"
+    )
+    for job_id, index, path, size, wanted, progress, output in db.execute(sql, [json.dumps(list(found))]):
+        file = JobFile(
+            index=index, path=path, size=size, wanted=bool(wanted), progress=progress, output=output
+        )
+        found[job_id].append(file)
+    return {job_id: tuple(some) for job_id, some in found.items()}
+
+
+def totals(db: sqlite_utils.Database) -> Totals:
+    by_status = dict.fromkeys(map(str, State), 0)
+    by_status.update(db.execute("SELECT status, COUNT(*) FROM download_jobs GROUP BY status"))
+    ended = sum(by_status[state] for state in ENDED)
+    downloaded, uploaded, average = db.execute(
+        "SELECT COALESCE(SUM(done_bytes), 0), COALESCE(SUM(uploaded_bytes), 0),"
+        " AVG((julianday(completed_at) - julianday(created_at)) * 86400) FILTER (WHERE status = 'COMPLETED')"
+        " FROM download_jobs"
+    ).fetchone()
+    return Totals(
+        by_status=by_status,
+        success_rate=100 * by_status[State.COMPLETED] / ended if ended else None,
+        average_seconds=None
+        if average is None
+        else round(average, 3),  # julianday is good to the millisecond
+        downloaded_bytes=downloaded,
+        uploaded_bytes=uploaded,
+    )
+
+
+def _asked(query: JobQuery) -> dict[str, Any]:
+    """The parameters of `_FILTER`: JSON arrays, for SQLite takes only so many variables."""
+    return {
+        "status": json.dumps(query.status) if query.status else None,
+        "ids": json.dumps(query.ids) if query.ids else None,
+    }
+
+
+def _jobs(db: sqlite_utils.Database, rest: str, parameters: Sequence[Any] | dict[str, Any]) -> list[Job]:
+    return [_job(row) for row in db.query(_SELECT + rest, parameters)]
+
+
+def _first(jobs: list[Job]) -> Job | None:
+    return jobs[0] if jobs else None
+
+
+def _job(row: Mapping[str, Any]) -> Job:
+    """The job of a row."""
+    typed = dict(row)
+    typed["status"] = State(row["status"])
+    typed["wish"] = Wish(row["wish"])
+    typed["blocked_by"] = Blocked(row["blocked_by"]) if row["blocked_by"] else None
+    typed["selection"] = tuple(json.loads(row["selection"]))
+    typed["seeding"] = bool(row["seeding"])
+    typed["delete_data"] = bool(row["delete_data"])
+    return Job(**typed)
+
+
+def _values(job: Job) -> list[Any]:
+    """The row of a job, in the order of `_COLUMNS`."""
+    values = {name: getattr(job, name) for name in _COLUMNS}
+    values["selection"] = json.dumps(job.selection)
+    return list(values.values())
