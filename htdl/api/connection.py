@@ -1,0 +1,60 @@
+"""One client's connection: how patient the daemon is with it, and how it answers what is not HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from aiohttp import web
+
+import htdl
+from htdl import wire
+from htdl.api import answers
+from htdl.errors import BadRequest
+
+log = logging.getLogger(__name__)
+
+
+class Connection(web.RequestHandler):
+    """`gone` is done once the client has hung up.
+
+    A connection that has no whole request header within `seconds`, be it the first or the next, is closed:
+    aiohttp's keep-alive timer runs from the start and is not wound by single bytes.
+    """
+
+    __slots__ = ("gone",)
+
+    def __init__(self, server: web.Server, *, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        super().__init__(
+            server,
+            loop=loop,
+            keepalive_timeout=seconds,
+            lingering_time=seconds,
+            tcp_keepalive=False,
+            auto_decompress=False,  # nobody compresses for a local socket; so nothing can explode
+            access_log=None,  # type: ignore[arg-type]  # aiohttp's own way to say "no access log"
+        )
+        self.gone: asyncio.Future[None] = loop.create_future()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        if not self.gone.done():
+            self.gone.set_result(None)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """What never reached a route: bytes that are not HTTP, headers that are too large."""
+        if request.writer.output_size:
+            raise ConnectionError("the answer has begun: only closing the connection can tell now")
+        log.debug("not HTTP: %s", message or exc)
+        reason = (message or "").split("\n", 1)[0].strip(": ") or "it cannot be read"
+        response = answers.failure(BadRequest(f"this is not an HTTP request: {reason}"), status=status)
+        response.headers[wire.VERSION_HEADER] = htdl.__version__
+        response.force_close()
+        return response

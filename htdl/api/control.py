@@ -1,0 +1,164 @@
+"""The verbs, as routes.  Each asks the service and shows what it says; nothing is decided here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from aiohttp import web
+
+import htdl
+from htdl import wire
+from htdl.api import answers, bodies
+from htdl.errors import BadRequest
+from htdl.jobs import AddRequest, JobPatch, JobQuery, JobView, State
+
+if TYPE_CHECKING:
+    from htdl.core.service import Service
+
+T = TypeVar("T")
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_BOOLEANS = {"1": True, "true": True, "0": False, "false": False}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Controls:
+    """What the daemon lets clients do to itself.
+
+    `reload` reads the configuration again: {"changed": [keys], "needs_restart": [keys]}, or BadConfig.
+    `shutdown` only asks for the end and returns at once.  `config` is the effective configuration, flat.
+    """
+
+    reload: Callable[[], Awaitable[dict[str, Any]]]
+    shutdown: Callable[[], None]
+    config: Callable[[], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelRequest:
+    delete: bool = False
+
+
+class Control:
+    """`seconds` is how long a request's body may take to arrive."""
+
+    def __init__(self, service: Service, controls: Controls, seconds: float) -> None:
+        self._service = service
+        self._controls = controls
+        self._seconds = seconds
+
+    def routes(self) -> list[web.RouteDef]:
+        service, jobs, videos = self._service, f"{wire.API}/jobs", f"{wire.API}/videos/{{video_id}}"
+        return [
+            web.post(jobs, self._add),
+            web.get(jobs, self._list),
+            web.get(f"{jobs}/{{id}}", self._verb(service.get)),
+            web.patch(f"{jobs}/{{id}}", self._update),
+            web.delete(f"{jobs}/{{id}}", self._remove),
+            web.post(f"{jobs}/{{id}}/cancel", self._cancel),
+            web.post(f"{jobs}/{{id}}/pause", self._verb(service.pause)),
+            web.post(f"{jobs}/{{id}}/resume", self._verb(service.resume)),
+            web.post(f"{jobs}/{{id}}/retry", self._verb(service.retry)),
+            web.get(f"{videos}/stream/status", self._video_status),
+            web.post(f"{videos}/download/cancel", self._video_cancel),
+            web.get(f"{wire.API}/stats", self._stats),
+            web.get(f"{wire.API}/config", self._config),
+            web.post(f"{wire.API}/reload", self._reload),
+            web.post(f"{wire.API}/shutdown", self._shutdown),
+            web.get(f"{wire.API}/health", self._health),
+            web.get("/health", self._health),
+        ]
+
+    async def _add(self, request: web.Request) -> web.Response:
+        view, is_new = await self._service.add(await self._body(request, AddRequest))
+        if is_new:
+            return _job(view, status=201)
+        return _job(view, headers={"Htdl-Existing": "true"})
+
+    async def _list(self, request: web.Request) -> web.Response:
+        wanted = _job_query(bodies.query(request, "status", "limit"))
+        views = await self._service.list(wanted)
+        total = await self._service.count(wanted)
+        return answers.json(await answers.job_array(views), headers={"Htdl-Total": str(total)})
+
+    def _verb(self, verb: Callable[[str], Awaitable[JobView]]) -> Handler:
+        """A verb that takes a job's id and nothing else."""
+
+        async def handle(request: web.Request) -> web.Response:
+            return _job(await verb(request.match_info["id"]))
+
+        return handle
+
+    async def _update(self, request: web.Request) -> web.Response:
+        patch = await self._body(request, JobPatch)
+        return _job(await self._service.update(request.match_info["id"], patch))
+
+    async def _cancel(self, request: web.Request) -> web.Response:
+        asked = await self._body(request, CancelRequest)
+        return _job(await self._service.cancel(request.match_info["id"], delete=asked.delete))
+
+    async def _remove(self, request: web.Request) -> web.Response:
+        delete = _boolean("delete", bodies.query(request, "delete").get("delete", "0"))
+        return _job(await self._service.remove(request.match_info["id"], delete=delete))
+
+    async def _video_status(self, request: web.Request) -> web.Response:
+        view = await self._service.by_video(request.match_info["video_id"])
+        return answers.json(
+            {
+                "ready": view.readiness.ready,
+                "progress": view.job.progress,
+                "downloadSpeed": view.job.download_speed,
+                "eta": view.job.eta_seconds,
+                "filePath": view.job.file_path,
+            }
+        )
+
+    async def _video_cancel(self, request: web.Request) -> web.Response:
+        view = await self._service.by_video(request.match_info["video_id"])
+        if not view.job.has_ended:  # a video application may cancel once too often
+            await self._service.cancel(view.job.id)
+        return answers.json({})
+
+    async def _stats(self, request: web.Request) -> web.Response:
+        return answers.json(await self._service.stats())
+
+    async def _health(self, request: web.Request) -> web.Response:
+        health = await self._service.health()
+        told = {"ok": health.ok, "version": htdl.__version__, "pid": os.getpid(), "checks": health.checks}
+        return answers.json(told, status=200 if health.ok else 503)
+
+    async def _config(self, request: web.Request) -> web.Response:
+        return answers.json(self._controls.config())
+
+    async def _reload(self, request: web.Request) -> web.Response:
+        return answers.json(await self._controls.reload())
+
+    async def _shutdown(self, request: web.Request) -> web.Response:
+        self._controls.shutdown()
+        return answers.json({}, status=202)
+
+    async def _body(self, request: web.Request, kind: type[T]) -> T:
+        return await bodies.read(request, kind, seconds=self._seconds)
+
+
+def _job(view: JobView, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    return answers.json(wire.job_object(view), status=status, headers=headers)
+
+
+def _job_query(given: dict[str, str]) -> JobQuery:
+    """?status=PENDING,PAUSED&limit=10"""
+    limit = given.get("limit")
+    if limit is not None and not (limit.isascii() and limit.isdigit() and len(limit) < 10):
+        raise BadRequest(f"limit={limit[:100]!r} is not a number")
+    words = [x.upper() for x in given.get("status", "").split(",") if x]
+    bodies.reject_unknown(words, list(State), "status")
+    return JobQuery(status=tuple(State(x) for x in words), limit=int(limit) if limit is not None else None)
+
+
+def _boolean(name: str, text: str) -> bool:
+    if text.lower() not in _BOOLEANS:
+        raise BadRequest(f"{name}={text[:100]!r} is neither 1 nor 0")
+    return _BOOLEANS[text.lower()]

@@ -1,0 +1,397 @@
+"""The Python client of the daemon's socket: what the command line and other programs use.
+
+One method a verb, each its own short connection, so a `Client` may be shared by threads and outlives any
+daemon.  Standard library only, and `http.client` only when something is asked: importing this is cheap.
+
+    client = Client(paths.socket_path(os.environ))
+    job = client.add("magnet:?xt=urn:btih:…")
+    client.wait(job.id, until="ready")
+
+Every method raises NoDaemon when nothing answers, and else what the daemon says, as `htdl.errors`.
+"""
+
+from __future__ import annotations
+
+import binascii
+import contextlib
+import dataclasses
+import errno
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote, urlencode
+
+from htdl import wire
+from htdl.errors import BadRequest, HtdlError, JobFailed, NoDaemon, NoSuchJob, Refused, TimedOut
+from htdl.events import Kind
+from htdl.jobs import AddRequest, Health, JobPatch, State, Stats
+from htdl.wire import JobInfo
+
+if TYPE_CHECKING:
+    import http.client
+
+Until = Literal["ready", "downloaded", "completed"]
+ProgressCallback = Callable[[str, int, int, int], None]
+"""Called with job id, progress 0-100, speed in bytes a second, ETA in seconds (-1 unknown)."""
+
+_URL = "/?&=%,:+~"  # what stands as it is in a path with its query; the rest is escaped
+_RETRY_SECONDS = 0.2  # between two tries to reach a daemon that is being restarted
+_PATIENCE_SECONDS = 60.0  # how long `wait` and `start_download` let a daemon be away
+
+
+class Client:
+    """`timeout` is how many seconds one answer may take."""
+
+    def __init__(self, socket: Path, timeout: float = 30.0) -> None:
+        self.socket = socket
+        self.timeout = timeout
+
+    # The verbs
+
+    def add(
+        self,
+        source: str | None = None,
+        *,
+        torrent: bytes | None = None,
+        video_id: str | None = None,
+        torrent_id: str | None = None,
+        priority: int = 0,
+        files: Iterable[str] = (),
+        all_files: bool = False,
+        max_download_speed: int = -1,
+        max_upload_speed: int = -1,
+        paused: bool = False,
+    ) -> JobInfo:
+        """Download a magnet, info-hash or http(s) URL, or the bytes of a .torrent.  The fields are
+        AddRequest's.  A torrent that has a living job gets no second one: that job is returned.
+        """
+        request = AddRequest(
+            source=source,
+            torrent=torrent,
+            video_id=video_id,
+            torrent_id=torrent_id,
+            priority=priority,
+            files=tuple(files),
+            all_files=all_files,
+            max_download_speed=max_download_speed,
+            max_upload_speed=max_upload_speed,
+            paused=paused,
+        )
+        return self.add_or_get(request)[0]
+
+    def add_or_get(self, request: AddRequest) -> tuple[JobInfo, bool]:
+        """The job, and whether it is new."""
+        fields, headers = self.request("POST", f"{wire.API}/jobs", body_of(request))
+        return wire.job_info(fields), headers.get("Htdl-Existing") != "true"
+
+    def jobs(self, status: Iterable[str] = (), limit: int | None = None) -> list[JobInfo]:
+        """Those that live first, by priority and position; then the newest ended."""
+        asked = {"status": ",".join(status), "limit": "" if limit is None else str(limit)}
+        query = urlencode({name: value for name, value in asked.items() if value})
+        return [wire.job_info(x) for x in self.request("GET", f"{wire.API}/jobs?{query}")[0]]
+
+    def job(self, job_id: str) -> JobInfo:
+        """`job_id` may be any unique prefix, here and below."""
+        return self._job("GET", job_id)
+
+    def cancel(self, job_id: str, delete: bool = False) -> JobInfo:
+        """End a job; with `delete` its data goes too, also that of a job which has ended."""
+        return self._job("POST", job_id, "/cancel", {"delete": delete})
+
+    def pause(self, job_id: str) -> JobInfo:
+        return self._job("POST", job_id, "/pause")
+
+    def resume(self, job_id: str) -> JobInfo:
+        return self._job("POST", job_id, "/resume")
+
+    def retry(self, job_id: str) -> JobInfo:
+        return self._job("POST", job_id, "/retry")
+
+    def remove(self, job_id: str, delete: bool = False) -> JobInfo:
+        """Forget a job that has ended, and with `delete` its data; the job as it was."""
+        return self._job("DELETE", job_id, "?delete=1" if delete else "")
+
+    def update(
+        self,
+        job_id: str,
+        *,
+        priority: int | None = None,
+        max_download_speed: int | None = None,
+        max_upload_speed: int | None = None,
+        files: Iterable[str] | None = None,
+    ) -> JobInfo:
+        """Change what is given; None leaves it as it is."""
+        patch = JobPatch(
+            priority=priority,
+            max_download_speed=max_download_speed,
+            max_upload_speed=max_upload_speed,
+            files=None if files is None else tuple(files),
+        )
+        return self._job("PATCH", job_id, body=body_of(patch))
+
+    # The daemon itself
+
+    def stats(self) -> Stats:
+        return Stats(**_known(Stats, self.request("GET", f"{wire.API}/stats")[0]))
+
+    def health(self) -> Health:
+        """An unhealthy daemon is an answer, not an error."""
+        told = self._exchange("GET", f"{wire.API}/health", None, accept=(200, 503))[0]
+        return Health(**_known(Health, told))
+
+    def config(self) -> dict[str, Any]:
+        """The effective configuration: {"torrent.max_connections": 200, …}"""
+        return dict(self.request("GET", f"{wire.API}/config")[0])
+
+    def reload(self) -> dict[str, Any]:
+        """{"changed": [keys], "needs_restart": [keys]}"""
+        return dict(self.request("POST", f"{wire.API}/reload")[0])
+
+    def shutdown(self) -> None:
+        """Ask the daemon to end; returns before it has."""
+        self.request("POST", f"{wire.API}/shutdown")
+
+    # Following
+
+    def events(
+        self, job_ids: Iterable[str] = (), *, reconnect_seconds: float = 0.0
+    ) -> Iterator[dict[str, Any]]:
+        """The state now, {"event": "state", "seq", "jobs"}, then every change, {"event", "seq", "job"}, as
+        `wire` writes them; only of `job_ids` where given.
+
+        It ends when the daemon does.  With `reconnect_seconds` a daemon that was there may be away for so
+        long: then it goes on with a fresh state, else it raises NoDaemon.
+        """
+        return self._follow(job_ids, reconnect_seconds)
+
+    def wait(self, job_id: str, until: Until = "completed", timeout: float | None = None) -> JobInfo:
+        """Return when the job can be watched (`ready`), is whole (`downloaded`), or is whole and converted
+        (`completed`).  A restart of the daemon does not disturb it.
+
+        Raises TimedOut, JobFailed when the job ended otherwise, and NoSuchJob.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        for event in self._follow((job_id,), _PATIENCE_SECONDS, deadline):
+            job = _job_in(event)
+            if is_reached(job, until):
+                return job
+            if job.has_ended:
+                raise JobFailed(
+                    f"job {job.id[:8]} is {job.status}: {job.error_message or 'it was cancelled'}",
+                    hint=f"begin it again with: htdl retry {job.id[:8]}",
+                )
+        raise AssertionError("a patient stream ends by an error")
+
+    # For a video application
+
+    def start_download(
+        self,
+        video_id: str | None,
+        torrent_id: str | None,
+        magnet_or_url: str,
+        progress_callback: ProgressCallback | None = None,
+    ) -> str:
+        """Begin a download and return its job's id.  The callback is called from a thread of its own
+        whenever progress comes, until the job ends.
+        """
+        job = self.add(magnet_or_url, video_id=video_id, torrent_id=torrent_id)
+        if progress_callback is not None:
+            threading.Thread(
+                target=self._report, args=(job.id, progress_callback), name=f"htdl-{job.id[:8]}", daemon=True
+            ).start()
+        return job.id
+
+    def is_ready_for_streaming(self, job_id: str) -> bool:
+        """Whether the job's video can be watched now; False for a job that is not known."""
+        try:
+            return is_reached(self.job(job_id), "ready")
+        except NoSuchJob:
+            return False
+
+    def get_file_path(self, job_id: str) -> str | None:
+        """The job's main file, None unless it exists."""
+        try:
+            path = self.job(job_id).file_path
+        except NoSuchJob:
+            return None
+        return path if path and Path(path).exists() else None
+
+    def cancel_download(self, job_id: str) -> None:
+        """End a job; one that has ended already is left as it is."""
+        with contextlib.suppress(Refused):
+            self.cancel(job_id)
+
+    # The wire
+
+    def request(self, method: str, path: str, body: object = None) -> tuple[Any, dict[str, str]]:
+        """One exchange: the JSON value and the headers of its answer.  `path` is absolute, with any query."""
+        return self._exchange(method, path, body)
+
+    def _job(self, method: str, job_id: str, rest: str = "", body: object = None) -> JobInfo:
+        path = f"{wire.API}/jobs/{quote(job_id, safe='')}{rest}"
+        return wire.job_info(self._exchange(method, path, body)[0])
+
+    def _exchange(
+        self, method: str, path: str, body: object = None, accept: tuple[int, ...] = ()
+    ) -> tuple[Any, dict[str, str]]:
+        with self._answering(), self._open(method, path, body)[0] as response:
+            value = _checked(response, accept)
+            return value, dict(response.headers.items())
+
+    def _open(self, method: str, path: str, body: object) -> tuple[http.client.HTTPResponse, socket.socket]:
+        """Send a request and read the head of its answer."""
+        import http.client
+
+        data = None if body is None else json.dumps(body).encode()
+        if data is not None and len(data) > wire.MAX_REQUEST_BYTES:
+            raise BadRequest(f"the request is larger than {wire.MAX_REQUEST_BYTES} bytes")
+        connection = http.client.HTTPConnection("htdl")
+        connection.sock = sock = self._connect()
+        try:
+            connection.request(method, quote(path, safe=_URL), data, {"Connection": "close"})
+            return connection.getresponse(), sock
+        except BaseException:
+            connection.close()
+            raise
+
+    def _connect(self) -> socket.socket:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            sock.settimeout(self.timeout)
+            sock.connect(os.fspath(self.socket))
+        except OSError as exc:
+            sock.close()
+            if exc.errno in {errno.EACCES, errno.EPERM}:
+                raise Refused(f"{self.socket} belongs to another user's daemon") from exc
+            raise NoDaemon(
+                f"no daemon answers on {self.socket} ({exc.strerror or exc})",
+                hint="start one with: htdl daemon start",
+            ) from exc
+        return sock
+
+    @contextlib.contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Says in our words that an answer did not come, or broke off."""
+        import http.client
+
+        try:
+            yield
+        except TimeoutError as exc:
+            raise TimedOut(f"the daemon did not answer within {self.timeout:g} seconds") from exc
+        except (http.client.HTTPException, OSError) as exc:
+            raise NoDaemon(
+                f"the daemon on {self.socket} hung up before it had answered",
+                hint="it may have ended, or be starting again: htdl daemon status",
+            ) from exc
+
+    def _follow(
+        self, job_ids: Iterable[str], patience: float, deadline: float | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """One event stream after the other, while no daemon is away for `patience` seconds; the first must
+        answer at once.
+        """
+        path = f"{wire.API}/events?{urlencode([('job', x) for x in job_ids])}"
+        heard: float | None = None
+        while True:
+            try:
+                yield from self._stream(path, deadline)
+                heard = time.monotonic()
+            except NoDaemon:
+                if heard is None or time.monotonic() - heard >= patience:
+                    raise
+            if not patience:
+                return
+            _remaining(deadline)
+            time.sleep(_RETRY_SECONDS)
+
+    def _stream(self, path: str, deadline: float | None) -> Iterator[dict[str, Any]]:
+        """The lines of one event stream until it ends, or breaks in the middle."""
+        import http.client
+
+        with self._answering():
+            response, sock = self._open("GET", path, None)
+            if response.status != 200:
+                with response:
+                    _checked(response)
+        with response:
+            while True:
+                sock.settimeout(_remaining(deadline))
+                try:
+                    line = response.readline()
+                except TimeoutError:
+                    continue  # `_remaining` says so
+                except (http.client.HTTPException, OSError):
+                    return
+                if not line.endswith(b"\n"):
+                    return
+                yield json.loads(line)
+
+    def _report(self, job_id: str, callback: ProgressCallback) -> None:
+        with contextlib.suppress(HtdlError):  # the job was removed, or the daemon is gone for good
+            for event in self._follow((job_id,), _PATIENCE_SECONDS):
+                job = _job_in(event)
+                callback(job.id, job.progress, job.download_speed, job.eta_seconds)
+                if job.has_ended:
+                    return
+
+
+def is_reached(job: JobInfo, until: Until) -> bool:
+    """`ready`: can be watched; `downloaded`: the files are whole; `completed`: and converted."""
+    if job.status is State.COMPLETED:
+        return True
+    if until == "downloaded":
+        return job.status is State.CONVERTING
+    return until == "ready" and not job.has_ended and job.readiness is not None and job.readiness.ready
+
+
+def body_of(request: AddRequest | JobPatch) -> dict[str, Any]:
+    """A request as JSON: the fields that differ from their defaults, bytes as base64."""
+    fields = {x.name: getattr(request, x.name) for x in dataclasses.fields(request)}
+    body = {x.name: fields[x.name] for x in dataclasses.fields(request) if fields[x.name] != x.default}
+    if isinstance(body.get("torrent"), bytes):
+        body["torrent"] = binascii.b2a_base64(body["torrent"], newline=False).decode()
+    return body
+
+
+def _job_in(event: Mapping[str, Any]) -> JobInfo:
+    """The one job that a stream of one job tells of.  Raises NoSuchJob when it is removed."""
+    job = wire.job_info(event["job"] if "job" in event else event["jobs"][0])
+    if event["event"] == Kind.REMOVED:
+        raise NoSuchJob(f"job {job.id} was removed")
+    return job
+
+
+def _checked(response: http.client.HTTPResponse, accept: tuple[int, ...] = ()) -> Any:
+    """The JSON value of an answer, or the error that it is."""
+    data = response.read()
+    try:
+        value = json.loads(data)
+    except ValueError as exc:
+        raise HtdlError(
+            f"the daemon answered {response.status} with something that is not JSON",
+            hint="is another program listening on its socket?",
+        ) from exc
+    if response.status >= 400 and response.status not in accept:
+        raise wire.error_from(response.status, value)
+    return value
+
+
+def _remaining(deadline: float | None) -> float | None:
+    """Seconds until the deadline; TimedOut when it has passed."""
+    if deadline is None:
+        return None
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimedOut("not finished within the time given")
+    return left
+
+
+def _known(kind: type, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what a newer daemon may add."""
+    names = {x.name for x in dataclasses.fields(kind)}
+    return {name: value for name, value in fields.items() if name in names}
