@@ -151,7 +151,9 @@ def load(text: str, environ: Mapping[str, str], *, origin: str = "config.toml") 
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as exc:
-        raise BadConfig(f"{origin} is not valid TOML: {exc}", hint="mend that line; `htdl config check` tries again") from exc
+        raise BadConfig(
+            f"{origin} is not valid TOML: {exc}", hint="mend that line; `htdl config check` tries again"
+        ) from exc
     faults: list[Fault] = []
     values = _defaults(environ)
     for section, table in tables.items():
@@ -161,7 +163,8 @@ def load(text: str, environ: Mapping[str, str], *, origin: str = "config.toml") 
     _check_together(built, faults)
     if faults:
         raise BadConfig(
-            f"{origin} has {len(faults)} fault{'s' if len(faults) > 1 else ''}:\n" + "\n".join(f"  {x}" for x in faults),
+            f"{origin} has {len(faults)} fault{'s' if len(faults) > 1 else ''}:\n"
+            + "\n".join(f"  {x}" for x in faults),
             hint="mend them; `htdl config check` tries again",
         )
     return msgspec.convert(built, Config)
@@ -220,7 +223,9 @@ def _merge(section: str, table: Any, values: dict[str, dict[str, Any]], faults: 
             faults.append(Fault(f"{section}.{key}", "no such key" + _did_you_mean(key, known)))
 
 
-def _merge_environment(environ: Mapping[str, str], values: dict[str, dict[str, Any]], faults: list[Fault]) -> None:
+def _merge_environment(
+    environ: Mapping[str, str], values: dict[str, dict[str, Any]], faults: list[Fault]
+) -> None:
     for section, kind in SECTIONS.items():
         hints = get_type_hints(kind)
         for key in kind.__struct_fields__:

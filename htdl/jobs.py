@@ -50,10 +50,11 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.DOWNLOADING: frozenset(
         {State.PENDING, State.PAUSED, State.CONVERTING, State.COMPLETED, State.FAILED, State.CANCELLED}
     ),
-    State.CONVERTING: frozenset({State.PENDING, State.PAUSED, State.COMPLETED, State.FAILED, State.CANCELLED}),
+    State.CONVERTING: frozenset(
+        {State.PENDING, State.PAUSED, State.COMPLETED, State.FAILED, State.CANCELLED}
+    ),
     State.PAUSED: frozenset({State.PENDING, State.FAILED, State.CANCELLED}),
-    # a finished job whose files turn out damaged after a power cut fetches the missing pieces again
-    State.COMPLETED: frozenset({State.PENDING}),
+    State.COMPLETED: frozenset(),
     State.FAILED: frozenset({State.PENDING}),
     State.CANCELLED: frozenset({State.PENDING}),
 }
@@ -101,7 +102,7 @@ class Job:
     uploaded_bytes: int = 0
     peers: int = 0
     error_code: str | None = None
-    attempts: int = 0  # how often it was begun: once, and once more a retry
+    attempts: int = 1  # how often it was begun: one more with each retry
     save_path: str = ""
     selection: tuple[str, ...] = ()
     max_download_speed: int = -1

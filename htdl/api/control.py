@@ -80,7 +80,7 @@ class Control:
 
     async def _list(self, request: web.Request) -> web.Response:
         wanted = _job_query(bodies.query(request, "status", "limit"))
-        views = await self._service.list(wanted)
+        views = await self._service.jobs(wanted)
         total = await self._service.count(wanted)
         return answers.json(await answers.job_array(views), headers={"Htdl-Total": str(total)})
 

@@ -99,8 +99,10 @@ def count(db: sqlite_utils.Database, query: JobQuery) -> int:
 
 
 def living(db: sqlite_utils.Database) -> list[Job]:
-    """Those that have not ended, and those that ended but still seed; in the order of `listing`."""
-    where = "WHERE status IN (SELECT value FROM json_each(?)) OR seeding = 1"
+    """Those that have not ended, and those that ended but still seed or have data to be removed; in the order
+    of `listing`.
+    """
+    where = "WHERE status IN (SELECT value FROM json_each(?)) OR seeding = 1 OR delete_data = 1"
     return _jobs(db, where + LISTING_ORDER, [_LIVING])
 
 

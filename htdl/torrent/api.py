@@ -162,7 +162,7 @@ class Engine(Protocol):
 
     def status(self, key: str) -> Status | None: ...
 
-    def keys(self) -> set[str]:
+    def held(self) -> set[str]:
         """The torrents it holds."""
 
     async def file_progress(self, key: str) -> dict[int, int]:

@@ -6,16 +6,20 @@ Names and defaults: libtorrent reference, settings_pack.  Only what differs from
 from __future__ import annotations
 
 import ipaddress
-from typing import Any
+from typing import TYPE_CHECKING
 
 from htdl.config import Torrent
 from htdl.torrent._lt import lt
 from htdl.torrent.bounds import MAX_PIECES, MAX_TOKENS, MAX_TORRENT_BYTES
 
+if TYPE_CHECKING:
+    from libtorrent import settings_pack
+
+DHT_ROUTERS = ("dht.libtorrent.org:25401", "router.bittorrent.com:6881", "dht.transmissionbt.com:6881")
 UNLIMITED = 0  # libtorrent's word for "no limit" in a rate
 
 
-def session_settings(config: Torrent) -> dict[str, Any]:
+def session_settings(config: Torrent) -> settings_pack:
     categories = lt.alert_category
     return {
         "alert_mask": categories.error | categories.status | categories.storage | categories.tracker,
@@ -23,7 +27,8 @@ def session_settings(config: Torrent) -> dict[str, Any]:
         "user_agent": f"htdl libtorrent/{lt.__version__}",
         "listen_interfaces": listen_interfaces(config.listen_interface, config.port_range_start),
         "max_retry_port_bind": config.port_range_end - config.port_range_start,
-        "outgoing_interfaces": _outgoing(config.listen_interface),
+        # by the same interface as we listen on, so that a VPN's stays the only one
+        "outgoing_interfaces": config.listen_interface,
         "enable_dht": config.dht_enabled,
         "enable_lsd": config.lsd_enabled,
         "enable_upnp": config.upnp_enabled,
@@ -50,7 +55,7 @@ def session_settings(config: Torrent) -> dict[str, Any]:
         "active_downloads": -1,
         "ssrf_mitigation": not config.allow_lan,
         "allow_multiple_connections_per_ip": config.allow_lan,
-        "dht_bootstrap_nodes": "dht.libtorrent.org:25401,router.bittorrent.com:6881,dht.transmissionbt.com:6881",
+        "dht_bootstrap_nodes": ",".join(DHT_ROUTERS),
     }
 
 
@@ -70,8 +75,3 @@ def rate(bytes_a_second: int) -> int:
     slowest is 1.
     """
     return UNLIMITED if bytes_a_second < 0 else max(1, bytes_a_second)
-
-
-def _outgoing(interface: str) -> str:
-    """Outgoing connections leave by the interface that we listen on, so that a VPN's stays the only one."""
-    return interface

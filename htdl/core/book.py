@@ -1,0 +1,223 @@
+"""The jobs as they are now: the living ones in memory, all of them in the database.
+
+Nothing else writes jobs.  A change is one transaction, then memory, then one event, in that order and one
+change at a time; so memory never says what the database does not, but for the numbers of a running download,
+which `note` keeps and `flush` writes, all jobs in one transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlite_utils
+
+from htdl.errors import HtdlError, NoSuchJob
+from htdl.events import Bus, Kind
+from htdl.jobs import Job, JobFile, JobQuery, State, can_move
+from htdl.store import jobs as rows
+from htdl.store import resume as resumes
+from htdl.store.db import Database
+from htdl.store.resume import Resume
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Book:
+    def __init__(self, db: Database, bus: Bus, clock: Clock = utc_now) -> None:
+        self._db = db
+        self._bus = bus
+        self._clock = clock
+        self._writing = asyncio.Lock()
+        self._numbers: set[str] = set()  # jobs whose numbers are newer here than in the database
+        self._file_numbers: set[str] = set()
+        self.living: dict[str, Job] = {}  # not ended, or seeding, or with data still to be removed
+        self.files: dict[str, tuple[JobFile, ...]] = {}
+        self.loaded = asyncio.Event()
+        self.changed = asyncio.Event()  # something to decide about
+
+    async def load(self) -> None:
+        """Bring the living jobs into memory; verbs wait for it, questions do not."""
+
+        def read(db: sqlite_utils.Database) -> tuple[list[Job], dict[str, tuple[JobFile, ...]]]:
+            jobs = rows.living(db)
+            return jobs, rows.files(db, [job.id for job in jobs])
+
+        jobs, self.files = await self._db.run(read)
+        self.living = {job.id: job for job in jobs}
+        self.loaded.set()
+        self.changed.set()
+
+    def now(self) -> str:
+        return self._clock().isoformat(timespec="milliseconds")
+
+    # --- questions ---
+
+    async def find(self, prefix: str) -> Job:
+        """The one job whose id begins so.  Raises NoSuchJob (`no_such_job`, `ambiguous_id`)."""
+        if prefix in self.living:
+            return self.living[prefix]
+        found = await self._db.run(rows.find, prefix) if prefix else []
+        if not found:
+            raise NoSuchJob(f"there is no job {prefix!r}", hint="`htdl status --all` lists them")
+        if len(found) > 1:
+            raise NoSuchJob(
+                f"several jobs begin with {prefix!r}", hint="give more of the id", code="ambiguous_id"
+            )
+        return self._newest(found[0])
+
+    async def by_video(self, video_id: str) -> Job:
+        job = await self._db.run(rows.by_video, video_id)
+        if job is None:
+            raise NoSuchJob(f"there is no job of video {video_id!r}", hint="`htdl status --all` lists them")
+        return self._newest(job)
+
+    async def listing(self, query: JobQuery) -> list[tuple[Job, tuple[JobFile, ...]]]:
+        def read(db: sqlite_utils.Database) -> tuple[list[Job], dict[str, tuple[JobFile, ...]]]:
+            jobs = rows.listing(db, query)
+            return jobs, rows.files(db, [job.id for job in jobs if job.id not in self.files])
+
+        jobs, files = await self._db.run(read)
+        return [(self._newest(job), self.files.get(job.id) or files.get(job.id, ())) for job in jobs]
+
+    async def files_of(self, job: Job) -> tuple[JobFile, ...]:
+        if job.id in self.files:
+            return self.files[job.id]
+        return (await self._db.run(rows.files, [job.id])).get(job.id, ())
+
+    def _newest(self, job: Job) -> Job:
+        return self.living.get(job.id, job)
+
+    # --- changes ---
+
+    async def add(self, make: Callable[[sqlite_utils.Database], tuple[Job, bool]]) -> tuple[Job, bool]:
+        """Run `make` in a transaction: it inserts a job, or finds the one there is.  True for a new one."""
+        async with self._writing:
+            job, is_new = await self._db.run(make)
+            if is_new:
+                self.living[job.id] = job
+                self.files[job.id] = (await self._db.run(rows.files, [job.id])).get(job.id, ())
+                for other in await self._db.run(rows.same_torrent, job.info_hash, job.info_hash_v2):
+                    self._keep(other)  # one that seeded gave the torrent up in that transaction
+                self._tell(Kind.ADDED, job)
+        return self._newest(job), is_new
+
+    async def change(
+        self,
+        job_id: str,
+        kind: Kind = Kind.CHANGED,
+        *,
+        files: Sequence[JobFile] | None = None,
+        resume: Resume | None = None,
+        also: Callable[[sqlite_utils.Database], object] | None = None,
+        **fields: Any,
+    ) -> Job:
+        """Set these fields, its files and its resume data, in one transaction; `also` joins it."""
+        async with self._writing:
+            job = self._moved(await self._current(job_id), fields)
+
+            def write(db: sqlite_utils.Database) -> None:
+                rows.update(db, [job])
+                if files is not None:
+                    rows.put_files(db, job.id, files)
+                if resume is not None:
+                    resumes.put(db, job.id, resume)
+                if also is not None:
+                    also(db)
+
+            await self._db.run(write)
+            job = replace(self._newest(job), **fields, updated_at=job.updated_at)  # numbers may have moved on
+            if files is not None:
+                self.files[job.id] = tuple(files)
+            self._tell(kind, job)
+            self._keep(job)
+        return job
+
+    def _moved(self, job: Job, fields: dict[str, Any]) -> Job:
+        new = fields.get("status", job.status)
+        if not can_move(job.status, new):
+            raise HtdlError(f"a {job.status} job cannot become {new}")  # a bug of ours, and loud
+        return replace(job, **fields, updated_at=self.now())
+
+    async def _current(self, job_id: str) -> Job:
+        if job_id in self.living:
+            return self.living[job_id]
+        job = await self._db.run(rows.fetch, job_id)
+        if job is None:
+            raise NoSuchJob(f"there is no job {job_id!r} any more")
+        return job
+
+    async def remove(self, job: Job) -> None:
+        async with self._writing:
+            await self._db.run(rows.delete, job.id)
+            self._tell(Kind.REMOVED, job)
+            self.living.pop(job.id, None)
+            self.files.pop(job.id, None)
+
+    def note(self, job_id: str, **numbers: Any) -> None:
+        """The numbers of a running download, in memory and to those who listen; `flush` writes them."""
+        job = self.living.get(job_id)
+        if job is None:
+            return
+        changed = {name: value for name, value in numbers.items() if getattr(job, name) != value}
+        if changed:
+            job = self.living[job_id] = replace(job, **changed, updated_at=self.now())
+            self._numbers.add(job_id)
+            says_more = {"blocked_by", "detail"} & changed.keys()
+            self._bus.publish(Kind.CHANGED if says_more else Kind.PROGRESS, job)
+
+    def note_files(self, job_id: str, files: Iterable[JobFile]) -> None:
+        if job_id in self.living:
+            self.files[job_id] = tuple(files)
+            self._file_numbers.add(job_id)
+
+    def announce(self, kind: Kind, job: Job) -> None:
+        """An event that changes no row."""
+        self._bus.publish(kind, job)
+
+    async def flush(self, resume: dict[str, Resume] | None = None) -> None:
+        """Write all numbers, and this resume data, in one transaction."""
+        async with self._writing:
+            ids, file_ids = self._numbers & self.living.keys(), self._file_numbers & self.files.keys()
+            self._numbers, self._file_numbers = set(), set()
+            jobs = [self.living[job_id] for job_id in ids]
+            files = [(job_id, file) for job_id in file_ids for file in self.files[job_id]]
+            if not (jobs or files or resume):
+                return
+
+            def write(db: sqlite_utils.Database) -> None:
+                rows.update(db, jobs)
+                rows.update_files(db, files)
+                for job_id, one in (resume or {}).items():
+                    resumes.put(db, job_id, one)
+
+            try:
+                await self._db.run(write)
+            except HtdlError:
+                self._numbers |= ids
+                self._file_numbers |= file_ids
+                raise
+
+    async def resume_of(self, job_id: str) -> Resume | None:
+        return await self._db.run(resumes.get, job_id)
+
+    def _tell(self, kind: Kind, job: Job) -> None:
+        self._bus.publish(kind, job)
+        self.changed.set()
+
+    def _keep(self, job: Job) -> None:
+        if not job.has_ended or job.seeding or job.delete_data:
+            self.living[job.id] = job
+        else:
+            self.living.pop(job.id, None)
+
+
+def unfinished(job: Job) -> bool:
+    return job.status in {State.PENDING, State.DOWNLOADING, State.CONVERTING, State.PAUSED}

@@ -1,0 +1,59 @@
+"""A job's files on disk: make them last, and remove them.  Run off the event loop."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+
+def sync(save_path: Path, paths: Iterable[str]) -> bool:
+    """Bring files to the disk itself, so that they outlast a power cut.  False when one could not be."""
+    try:
+        for path in paths:
+            descriptor = os.open(save_path / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+    except OSError as exc:
+        log.warning("cannot sync path=%s: %s", save_path, exc)
+        return False
+    return True
+
+
+def delete(save_path: Path, paths: Iterable[str], info_hash: str) -> int:
+    """Remove these files of a job, the part file, and the folders that are empty then.  Returns how many.
+
+    A file is removed only where its folder, with every link followed, lies inside the job's own: a link to
+    elsewhere is never followed.
+    """
+    home = save_path.resolve()
+    targets = [save_path / path for path in paths] + [save_path / f".{info_hash}.parts"]
+    removed = 0
+    for target in targets:
+        if not target.parent.resolve().is_relative_to(home):
+            log.warning("not removed, since it lies elsewhere: %s", target)
+            continue
+        try:
+            target.unlink()
+            removed += 1
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        except OSError as exc:
+            log.warning("cannot remove %s: %s", target, exc)
+    _prune({target.parent for target in targets}, save_path)
+    return removed
+
+
+def _prune(folders: Iterable[Path], save_path: Path) -> None:
+    """Remove empty folders from the deepest up to the job's own."""
+    chains = {parent for folder in folders for parent in (folder, *folder.parents)}
+    inside = [folder for folder in chains if folder.is_relative_to(save_path)]
+    for folder in sorted(inside, key=lambda path: len(path.parts), reverse=True):
+        with contextlib.suppress(OSError):  # not empty, or gone: both are fine
+            folder.rmdir()

@@ -1,0 +1,80 @@
+"""Which of a torrent's files are wanted, and which is the one to watch.  Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
+
+from htdl.errors import BadRequest
+from htdl.jobs import JobFile
+from htdl.torrent.api import TorrentFile
+
+ALL = ("*",)
+
+# fmt: off
+VIDEO = frozenset((
+    ".3g2", ".3gp", ".asf", ".avi", ".divx", ".f4v", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpe",
+    ".mpeg", ".mpg", ".mts", ".mxf", ".ogm", ".ogv", ".qt", ".rm", ".rmvb", ".ts", ".vob", ".webm",
+    ".wmv", ".y4m",
+))
+SUBTITLE = frozenset((".ass", ".idx", ".smi", ".srt", ".ssa", ".sub", ".sup", ".ttml", ".vtt"))
+# fmt: on
+
+_JUNK = re.compile(r"(?:^|[^a-z])(?:sample|trailer|proof|rarbg|etrg)(?:[^a-z]|$)", re.IGNORECASE)
+SAMPLE_SHARE = 0.25  # a "sample" that is a quarter of the largest video or more is the video after all
+
+
+def choose(files: Sequence[TorrentFile], selection: Sequence[str]) -> list[int]:
+    """The indices of the wanted files, ascending, never empty where there are files.
+
+    Without a selection: the videos and their subtitles, without samples and junk; everything where there is
+    no video.  A selection names files by index or by glob, of the whole path or of the name alone, without
+    regard to case.  Raises BadRequest for one that names no file.
+    """
+    if not selection:
+        return _by_kind(files)
+    wanted: set[int] = set()
+    for pattern in selection:
+        matched = {file.index for file in files if _matches(file, pattern)}
+        if not matched:
+            raise BadRequest(
+                f"no file of this torrent is named by {pattern!r}",
+                hint="name files by index or glob, as in --file 0 or --file '*.mkv'",
+                code="no_such_file",
+            )
+        wanted |= matched
+    return sorted(wanted)
+
+
+def main_file(files: Sequence[JobFile]) -> JobFile | None:
+    """The largest wanted video; where there is none, the largest wanted file."""
+    wanted = [file for file in files if file.wanted]
+    videos = [file for file in wanted if is_video(file.path)]
+    return max(videos or wanted, key=lambda file: (file.size, -file.index), default=None)
+
+
+def is_video(path: str) -> bool:
+    return PurePosixPath(path).suffix.lower() in VIDEO
+
+
+def _by_kind(files: Sequence[TorrentFile]) -> list[int]:
+    videos = [file for file in files if is_video(file.path)]
+    if not videos:
+        return [file.index for file in files]
+    largest = max(file.size for file in videos)
+    chosen = [file for file in videos if not _is_junk(file, largest)]
+    subtitles = [file for file in files if PurePosixPath(file.path).suffix.lower() in SUBTITLE]
+    return sorted(file.index for file in (*chosen, *subtitles))
+
+
+def _is_junk(file: TorrentFile, largest: int) -> bool:
+    return bool(_JUNK.search(file.path)) and file.size < largest * SAMPLE_SHARE
+
+
+def _matches(file: TorrentFile, pattern: str) -> bool:
+    if pattern.isdecimal():
+        return file.index == int(pattern)
+    path, pattern = file.path.casefold(), pattern.casefold()
+    return fnmatchcase(path, pattern) or fnmatchcase(PurePosixPath(path).name, pattern)

@@ -1,0 +1,352 @@
+"""The verbs: what a user may ask of the daemon.  A verb records a wish; the runner makes it so.
+
+Every verb that names a job takes any unique prefix of its id, is one transaction, and returns the job as it
+is then.  Asking for what is already so is no error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import uuid
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic
+from typing import Any, Protocol
+
+import sqlite_utils
+
+from htdl import __version__
+from htdl.config import Config
+from htdl.core import admission, payload, selection
+from htdl.core.book import Book
+from htdl.errors import BadRequest, Refused
+from htdl.events import Bus, Kind, Subscription
+from htdl.jobs import (
+    AddRequest,
+    Health,
+    Job,
+    JobFile,
+    JobPatch,
+    JobQuery,
+    JobView,
+    Readiness,
+    State,
+    Stats,
+    Wish,
+)
+from htdl.store import jobs as rows
+from htdl.store.db import Database
+from htdl.store.resume import Resume
+from htdl.stream import readiness
+from htdl.torrent.api import Engine, Source, TorrentFile
+
+TORRENT_NAMESPACE = uuid.UUID(
+    "6d6ff1b5-4a36-5e2e-9b7a-3f0a4f1f5c11"
+)  # of ids made from an info-hash (UUIDv5)
+
+_KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")  # names a folder, so nothing that could leave it
+
+
+class Pulse(Protocol):
+    """What the service asks of the runner, for health alone."""
+
+    def last_tick_seconds(self) -> float: ...
+
+
+class Service:
+    def __init__(self, config: Config, db: Database, book: Book, bus: Bus, engine: Engine) -> None:
+        self.config = config
+        self.pulse: Pulse | None = None
+        self._db = db
+        self._book = book
+        self._bus = bus
+        self._engine = engine
+        self._started = monotonic()
+
+    # --- questions ---
+
+    @property
+    def seq(self) -> int:
+        return self._bus.seq
+
+    def subscribe(self) -> Subscription:
+        return self._bus.subscribe()
+
+    async def jobs(self, query: JobQuery) -> list[JobView]:
+        return [self._view(job, files) for job, files in await self._book.listing(query)]
+
+    async def count(self, query: JobQuery) -> int:
+        return await self._db.run(rows.count, query)
+
+    async def get(self, prefix: str) -> JobView:
+        return await self._shown(await self._book.find(prefix))
+
+    async def by_video(self, video_id: str) -> JobView:
+        return await self._shown(await self._book.by_video(video_id))
+
+    def view(self, job: Job) -> JobView:
+        return self._view(job, self._book.files.get(job.id, ()))
+
+    async def _shown(self, job: Job) -> JobView:
+        return self._view(job, await self._book.files_of(job))
+
+    def _view(self, job: Job, files: tuple[JobFile, ...]) -> JobView:
+        return JobView(job=job, files=files, readiness=self.readiness(job, files))
+
+    def readiness(self, job: Job, files: tuple[JobFile, ...]) -> Readiness:
+        main = selection.main_file(files)
+        share = 100.0 if job.status is State.COMPLETED else main.progress if main else 0.0
+        return readiness.verdict(main.size if main else 0, share, self.config.stream.buffer_threshold_percent)
+
+    async def stats(self) -> Stats:
+        totals = await self._db.run(rows.totals)
+        jobs = self._book.living.values()
+        return Stats(
+            by_status=totals.by_status,
+            success_rate=totals.success_rate,
+            average_seconds=totals.average_seconds,
+            downloaded_bytes=totals.downloaded_bytes,
+            uploaded_bytes=totals.uploaded_bytes,
+            download_speed=sum(job.download_speed for job in jobs),
+            upload_speed=sum(job.upload_speed for job in jobs),
+            active=sum(job.status is State.DOWNLOADING for job in jobs),
+            waiting=sum(job.status is State.PENDING for job in jobs),
+            seeding=sum(job.seeding for job in jobs),
+            disk_free_bytes=admission.free_bytes(self.config.torrent.download_path),
+            uptime_seconds=round(monotonic() - self._started, 1),
+            version=__version__,
+        )
+
+    async def health(self) -> Health:
+        checks = {
+            "disk": self._disk_health(),
+            "engine": "ok" if self._book.loaded.is_set() else "jobs are being loaded",
+            "database": await self._database_health(),
+            "queue": self._queue_health(),
+        }
+        return Health(ok=all(check == "ok" for check in checks.values()), checks=checks)
+
+    def _disk_health(self) -> str:
+        storage, folder = self.config.storage, self.config.torrent.download_path
+        room = admission.room(folder, storage.min_free)
+        return "ok" if room > 0 else f"{folder} has less than storage.min_free left: free some space there"
+
+    async def _database_health(self) -> str:
+        await self._db.run(lambda db: db.execute("SELECT 1 FROM download_jobs LIMIT 1").fetchone())
+        return "ok"
+
+    def _queue_health(self) -> str:
+        seconds = self.pulse.last_tick_seconds() if self.pulse else 0.0
+        return "ok" if seconds < 30 else f"the queue has not been looked at for {seconds:.0f} s"
+
+    # --- verbs ---
+
+    async def add(self, request: AddRequest) -> tuple[JobView, bool]:
+        """A new job, or the living one that has this torrent already (then False).
+
+        Raises BadSource, BadRequest.
+        """
+        await self._book.loaded.wait()
+        _check_request(request)
+        source = await self._engine.inspect(request.torrent or request.source or "")
+        wanted = ("*",) if request.all_files else request.files
+        files = _files(source, wanted)
+        fresh = self._new_job(request, source, wanted, files)
+
+        def insert(db: sqlite_utils.Database) -> tuple[Job, bool]:
+            same = rows.same_torrent(db, source.info_hash, source.info_hash_v2)
+            for job in same:
+                if not job.has_ended:
+                    return job, False
+            # what is on disk from an ended job is verified there, not fetched again
+            home = next((job.save_path for job in same if job.save_path), fresh.save_path)
+            rows.update(db, [replace(job, seeding=False) for job in same if job.seeding])
+            job = replace(fresh, position=rows.next_position(db), save_path=home)
+            job = replace(job, file_path=main_path(job, files))
+            rows.insert(db, job, files, Resume(source.resume, self._book.now(), None))
+            return job, True
+
+        job, is_new = await self._book.add(insert)
+        return await self._shown(job), is_new
+
+    def _new_job(
+        self, request: AddRequest, source: Source, wanted: tuple[str, ...], files: list[JobFile]
+    ) -> Job:
+        job_id, now = str(uuid.uuid4()), self._book.now()
+        video_id = request.video_id or job_id
+        return Job(
+            id=job_id,
+            video_id=video_id,
+            torrent_id=request.torrent_id or str(uuid.uuid5(TORRENT_NAMESPACE, source.info_hash)),
+            created_at=now,
+            updated_at=now,
+            source=request.source or f"{source.name}.torrent",
+            info_hash=source.info_hash,
+            info_hash_v2=source.info_hash_v2,
+            name=source.name or source.info_hash,
+            wish=Wish.PAUSE if request.paused else Wish.RUN,
+            priority=request.priority,
+            attempts=1,
+            total_bytes=sum(file.size for file in files if file.wanted),
+            save_path=str(self.config.torrent.download_path / video_id),
+            selection=wanted,
+            max_download_speed=request.max_download_speed,
+            max_upload_speed=request.max_upload_speed,
+            metadata_at=now if source.metadata else None,
+        )
+
+    async def pause(self, prefix: str) -> JobView:
+        job = await self._living(prefix, "pause")
+        return await self._change(job, wish=Wish.PAUSE)
+
+    async def resume(self, prefix: str) -> JobView:
+        job = await self._living(prefix, "resume", hint="start it again with `htdl retry`")
+        return await self._change(job, wish=Wish.RUN)
+
+    async def cancel(self, prefix: str, *, delete: bool = False) -> JobView:
+        """End a job, and with `delete` remove its data.  One that has ended: stop seeding, or just delete."""
+        job = await self._find(prefix)
+        if job.has_ended and not (delete or job.seeding):
+            raise Refused(
+                f"{_called(job)} is {job.status} already",
+                hint="`htdl remove` forgets it, `htdl cancel --delete` removes its data",
+            )
+        if job.has_ended and not delete:
+            return await self._change(job, seeding=False)
+        return await self._change(job, wish=Wish.CANCEL, delete_data=delete or job.delete_data)
+
+    async def retry(self, prefix: str) -> JobView:
+        """Begin a failed or cancelled job again; a living one asks for peers at once."""
+        job = await self._find(prefix)
+        if job.status is State.COMPLETED:
+            raise Refused(f"{_called(job)} is complete", hint="nothing is left to do")
+        if not job.has_ended:
+            self._engine.reannounce(job.id)
+            return await self._shown(job)
+        if job.delete_data:
+            raise Refused(f"the data of {_called(job)} are being removed", hint="try again in a moment")
+        for other in await self._db.run(rows.same_torrent, job.info_hash, job.info_hash_v2):
+            if not other.has_ended:
+                raise Refused(
+                    f"{_called(other)} has this torrent by now", hint=f"see `htdl show {other.id[:8]}`"
+                )
+        return await self._change(
+            job,
+            status=State.PENDING,
+            wish=Wish.RUN,
+            attempts=job.attempts + 1,
+            error_code=None,
+            error_message=None,
+            completed_at=None,
+            blocked_by=None,
+            detail="",
+        )
+
+    async def remove(self, prefix: str, *, delete: bool = False) -> JobView:
+        """Forget an ended job; its data stay, but with `delete`."""
+        job = await self._find(prefix)
+        if not job.has_ended:
+            raise Refused(f"{_called(job)} has not ended", hint=f"`htdl cancel {job.id[:8]}` first")
+        view = await self._shown(job)
+        if job.seeding:
+            await self._book.change(job.id, seeding=False)
+        if delete:
+            await self.delete_payload(job)
+        await self._book.remove(job)
+        return view
+
+    async def update(self, prefix: str, patch: JobPatch) -> JobView:
+        """Change priority, limits or files of a living job."""
+        job = await self._living(prefix, "change")
+        fields = {
+            name: value
+            for name in ("priority", "max_download_speed", "max_upload_speed")
+            if (value := getattr(patch, name)) is not None
+        }
+        _check_numbers(patch.priority or 0, patch.max_download_speed, patch.max_upload_speed)
+        files = None
+        if patch.files is not None:
+            fields["selection"] = patch.files
+            if job.has_metadata:
+                files = _chosen(await self._book.files_of(job), patch.files)
+                fields["total_bytes"] = sum(file.size for file in files if file.wanted)
+                fields["file_path"] = main_path(job, files)
+                self._engine.select(job.id, [file.index for file in files if file.wanted])
+        job = await self._book.change(job.id, files=files, **fields)
+        self._engine.set_limits(
+            job.id, max_download_speed=job.max_download_speed, max_upload_speed=job.max_upload_speed
+        )
+        return await self._shown(job)
+
+    async def delete_payload(self, job: Job) -> None:
+        """Remove a job's files, and tell no one any more where they are."""
+        files = [file.path for file in await self._book.files_of(job)]
+        await asyncio.to_thread(payload.delete, Path(job.save_path), files, job.info_hash)
+        await self._db.run(rows.forget_paths, job.save_path)
+
+    async def _change(self, job: Job, **fields: Any) -> JobView:
+        return await self._shown(await self._book.change(job.id, Kind.CHANGED, **fields))
+
+    async def _find(self, prefix: str) -> Job:
+        await self._book.loaded.wait()
+        return await self._book.find(prefix)
+
+    async def _living(self, prefix: str, verb: str, hint: str | None = None) -> Job:
+        job = await self._find(prefix)
+        if job.has_ended or job.wish is Wish.CANCEL:
+            state = job.status if job.has_ended else "being cancelled"
+            raise Refused(f"cannot {verb} {_called(job)}: it is {state}", hint=hint)
+        return job
+
+
+def _called(job: Job) -> str:
+    return f"job {job.id[:8]} ({job.name})"
+
+
+def _check_request(request: AddRequest) -> None:
+    if (request.source is None) == (request.torrent is None):
+        raise BadRequest(
+            "give either a source or the bytes of a .torrent", hint="`source` is a magnet, hash or URL"
+        )
+    for name, key in (("video_id", request.video_id), ("torrent_id", request.torrent_id)):
+        if key is not None and not _KEY.fullmatch(key):
+            raise BadRequest(
+                f"{name} {key!r:.120} cannot be used",
+                hint="use up to 100 letters, digits, and . _ - (not . first)",
+            )
+    if len(request.files) > 1000 or any(len(pattern) > 1000 for pattern in request.files):
+        raise BadRequest("too many or too long file patterns", hint="at most 1,000 of 1,000 characters")
+    _check_numbers(request.priority, request.max_download_speed, request.max_upload_speed)
+
+
+def _check_numbers(priority: int, *speeds: int | None) -> None:
+    if abs(priority) > 1000:
+        raise BadRequest(f"priority {priority} is out of range", hint="use -1000 to 1000; higher goes first")
+    for speed in speeds:
+        if speed is not None and not (speed == -1 or 1 <= speed < 2**31):
+            raise BadRequest(
+                f"a speed limit of {speed} bytes/s cannot be kept", hint="use -1 for none, or 1 and more"
+            )
+
+
+def _files(source: Source, wanted: tuple[str, ...]) -> list[JobFile]:
+    """The files of a torrent whose metadata is known; none of a magnet."""
+    return job_files(source.metadata.files, wanted) if source.metadata else []
+
+
+def job_files(files: tuple[TorrentFile, ...], wanted: tuple[str, ...]) -> list[JobFile]:
+    """The rows of a torrent's files, with what is wanted of them.  Raises BadRequest as `choose` does."""
+    chosen = set(selection.choose(files, wanted))
+    return [JobFile(index=x.index, path=x.path, size=x.size, wanted=x.index in chosen) for x in files]
+
+
+def _chosen(files: tuple[JobFile, ...], wanted: tuple[str, ...]) -> list[JobFile]:
+    plain = [TorrentFile(file.index, file.path, file.size) for file in files]
+    chosen = set(selection.choose(plain, wanted))
+    return [replace(file, wanted=file.index in chosen) for file in files]
+
+
+def main_path(job: Job, files: list[JobFile] | tuple[JobFile, ...]) -> str | None:
+    main = selection.main_file(files)
+    return str(Path(job.save_path) / main.path) if main else None

@@ -1,0 +1,182 @@
+"""The daemon's process: the one place that builds the parts.
+
+They start in the order of the source and stop in reverse.  The socket answers before the jobs are loaded, so
+that a client never waits for a long list; verbs wait for it inside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import watchfiles
+
+from htdl import __version__, config, paths
+from htdl.api.server import Controls, Server
+from htdl.config import Config
+from htdl.core.book import Book, utc_now
+from htdl.core.runner import Runner
+from htdl.core.service import Service
+from htdl.daemon import logs
+from htdl.daemon.lock import Lock
+from htdl.errors import BadConfig
+from htdl.events import Bus
+from htdl.store import resume as resumes
+from htdl.store.db import Database
+from htdl.torrent.engine import LibtorrentEngine
+
+log = logging.getLogger("htdl.daemon")
+
+DHT_STATE = "dht"
+
+
+def main(config_path: Path, socket: Path, state_dir: Path, environ: Mapping[str, str] = os.environ) -> int:
+    """Run until SIGTERM, SIGINT or a request to shut down.  Raises HtdlError when it cannot start."""
+    settings = config.load_file(config_path, environ)
+    logs.set_up(settings.log.level, environ)
+    with Lock(paths.lock(state_dir), socket):
+        asyncio.run(Daemon(settings, config_path, socket, state_dir, environ).run())
+    return 0
+
+
+class Daemon:
+    def __init__(
+        self, settings: Config, config_path: Path, socket: Path, state_dir: Path, environ: Mapping[str, str]
+    ) -> None:
+        self._settings = settings
+        self._config_path = config_path
+        self._socket = socket
+        self._state_dir = state_dir
+        self._environ = environ
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop, number.name)
+        async with AsyncExitStack() as parts:
+            await self._start(parts)
+            loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
+            await self._stopping.wait()
+        log.info("stopped pid=%d", os.getpid())
+
+    async def _start(self, parts: AsyncExitStack) -> None:
+        self._log_settings()
+        db = await Database.open(paths.database(self._state_dir), now=utc_now().isoformat(timespec="seconds"))
+        parts.push_async_callback(db.close)
+        bus = Bus()
+        parts.callback(bus.close)
+        book = Book(db, bus)
+        self._engine = LibtorrentEngine(
+            self._settings.torrent, session_state=await db.run(resumes.get_session, DHT_STATE)
+        )
+        self._service = Service(self._settings, db, book, bus, self._engine)
+        self._runner = Runner(self._settings, book, self._service, self._engine, boot_id())
+        self._service.pulse = self._runner
+
+        server = Server(self._service, control=self._controls(), socket=self._socket)
+        await server.start()
+        parts.push_async_callback(server.stop)
+        log.info("answering socket=%s pid=%d", self._socket, os.getpid())
+
+        await self._engine.start()
+        parts.push_async_callback(self._stop_engine, db)
+        await book.load()
+        log.info("jobs loaded living=%d", len(book.living))
+        parts.push_async_callback(self._runner.stop)
+        await self._in_background(parts, self._runner.run())
+        await self._in_background(parts, self._watch_config())
+
+    async def _stop_engine(self, db: Database) -> None:
+        state = await self._engine.stop()
+        await db.run(resumes.put_session, DHT_STATE, state)
+
+    async def _in_background(self, parts: AsyncExitStack, work: Any) -> None:
+        task = asyncio.create_task(work)
+
+        async def end() -> None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+        parts.push_async_callback(end)
+
+    def _log_settings(self) -> None:
+        torrent, stream = self._settings.torrent, self._settings.stream
+        log.info(
+            "starting version=%s config=%s download_path=%s ports=%d-%d max_connections=%d dht=%s"
+            " buffer_threshold=%g%%",
+            __version__,
+            self._config_path,
+            torrent.download_path,
+            torrent.port_range_start,
+            torrent.port_range_end,
+            torrent.max_connections,
+            torrent.dht_enabled,
+            stream.buffer_threshold_percent,
+        )
+
+    def _stop(self, why: str) -> None:
+        log.info("stopping why=%s", why)
+        self._stopping.set()
+
+    # --- configuration ---
+
+    def _controls(self) -> Controls:
+        return Controls(
+            reload=self.reload,
+            shutdown=lambda: self._stop("asked to"),
+            config=lambda: config.flat(self._settings),
+        )
+
+    async def reload(self) -> dict[str, Any]:
+        """Read the configuration again.  A faulty one changes nothing and raises BadConfig."""
+        new = await asyncio.to_thread(config.load_file, self._config_path, self._environ)
+        changed = config.changed(self._settings, new)
+        needs_restart = [key for key in changed if key in config.NEEDS_RESTART]
+        if changed:
+            self._take_over(new)
+            log.info("configuration reloaded changed=%s", ",".join(changed))
+        for key in needs_restart:
+            log.warning("needs a restart to take effect: %s", key)
+        return {"changed": changed, "needs_restart": needs_restart}
+
+    def _take_over(self, new: Config) -> None:
+        self._settings = self._service.config = self._runner.config = new
+        logs.set_level(new.log.level)
+        self._engine.apply(new.torrent)
+
+    def _on_hangup(self) -> None:
+        self._reloading = asyncio.create_task(self._try_reload())
+
+    async def _try_reload(self) -> None:
+        try:
+            await self.reload()
+        except BadConfig as exc:
+            log.error("configuration kept as it was: %s", exc.message)
+
+    async def _watch_config(self) -> None:
+        """Reload when the file changes; its folder is watched, since editors put a new file in its place."""
+        folder = self._config_path.parent
+        if not folder.is_dir():
+            return
+        name = self._config_path.name
+        try:
+            async for changes in watchfiles.awatch(folder, recursive=False, watch_filter=None):
+                if any(Path(path).name == name for _, path in changes):
+                    await self._try_reload()
+        except (OSError, RuntimeError) as exc:  # no inotify watches left, say
+            log.warning("configuration is not watched, use SIGHUP: %s", exc)
+
+
+def boot_id() -> str:
+    """Names this boot of the machine, proc_sys_kernel(5); where there is none, every start is a new boot."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return f"process {os.getpid()} {utc_now().isoformat()}"

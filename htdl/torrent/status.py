@@ -1,0 +1,46 @@
+"""A torrent's numbers, from libtorrent's words into ours.  Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from htdl.torrent._lt import lt
+from htdl.torrent.api import Phase, Status
+
+if TYPE_CHECKING:
+    import libtorrent
+
+_STATES = lt.torrent_status.states
+_PHASES = {
+    _STATES.checking_resume_data: Phase.CHECKING,
+    _STATES.checking_files: Phase.CHECKING,
+    _STATES.downloading_metadata: Phase.METADATA,
+    _STATES.downloading: Phase.DOWNLOADING,
+    _STATES.finished: Phase.FINISHED,
+    _STATES.seeding: Phase.FINISHED,
+}
+
+
+def status_of(update: libtorrent.torrent_status, *, is_selected: bool, tracker_error: str | None) -> Status:
+    """`is_selected`: libtorrent has applied what is wanted; before, "finished" says nothing."""
+    phase = _PHASES.get(update.state, Phase.CHECKING)
+    if phase is Phase.FINISHED and not is_selected:
+        phase = Phase.DOWNLOADING if update.has_metadata else Phase.METADATA
+    return Status(
+        phase=phase,
+        done_bytes=update.total_wanted_done if is_selected else 0,
+        total_bytes=update.total_wanted if is_selected else 0,
+        checked=update.progress if phase is Phase.CHECKING else 0.0,
+        download_speed=update.download_payload_rate,
+        upload_speed=update.upload_payload_rate,
+        uploaded_bytes=update.all_time_upload,
+        peers=update.num_peers,
+        candidates=update.list_peers,
+        seeding_seconds=int(update.seeding_duration.total_seconds()),
+        tracker_error=tracker_error,
+    )
+
+
+def is_whole(status: Status) -> bool:
+    """Whether all that is selected has been downloaded and verified."""
+    return status.phase is Phase.FINISHED and status.done_bytes >= status.total_bytes

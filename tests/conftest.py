@@ -1,0 +1,57 @@
+"""The real daemon as a process, in a temp folder, on loopback; and the guard that keeps tests there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.daemons import Daemon
+from tests.swarm import Swarm
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes the home folder: HOME and the XDG folders lie in the test's own."""
+    for name in (
+        "HOME",
+        "XDG_CONFIG_HOME",
+        "XDG_DATA_HOME",
+        "XDG_STATE_HOME",
+        "XDG_CACHE_HOME",
+        "XDG_RUNTIME_DIR",
+    ):
+        monkeypatch.setenv(name, str(tmp_path / "home" / name.lower()))
+    for name in [x for x in os.environ if x.startswith("HTDL_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def make_daemon(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
+    """Starts daemons: make_daemon(torrent={"max_active_downloads": 1}, ...); all end with the test."""
+    running: list[Daemon] = []
+
+    def make(name: str = "daemon", *, start: bool = True, **sections: dict[str, object]) -> Daemon:
+        daemon = Daemon(tmp_path / name, sections)
+        running.append(daemon)
+        if start:
+            daemon.start()
+        return daemon
+
+    yield make
+    for daemon in running:
+        daemon.end()
+
+
+@pytest.fixture
+def daemon(make_daemon: Callable[..., Daemon]) -> Daemon:
+    return make_daemon()
+
+
+@pytest.fixture
+def swarm(tmp_path: Path) -> Iterator[Swarm]:
+    """Seeders in this process: swarm.seed({...}) -> Torrent with .magnet, .data, .bytes."""
+    with Swarm(tmp_path / "swarm") as swarm:
+        yield swarm

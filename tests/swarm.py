@@ -1,0 +1,120 @@
+"""A real swarm on loopback: libtorrent sessions that seed what the test makes."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import libtorrent as lt
+
+
+@dataclass(frozen=True)
+class Torrent:
+    """`magnet` names its seeders as x.pe (BEP 9), so that no tracker is needed."""
+
+    name: str
+    metainfo: bytes
+    magnet: str
+    info_hash: str
+    folder: Path  # that holds the seeded file or folder
+
+    def content(self, path: str) -> bytes:
+        return (self.folder / path).read_bytes()
+
+
+class Swarm:
+    """A context manager; every seeder ends with it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._sessions: list[lt.session] = []
+        self._handles: list[lt.torrent_handle] = []
+
+    def __enter__(self) -> Swarm:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """All seeders vanish."""
+        self._handles.clear()
+        self._sessions.clear()
+
+    def seed(
+        self,
+        files: dict[str, int | bytes],
+        *,
+        name: str = "video.mkv",
+        piece_length: int = 64 << 10,
+        seeders: int = 1,
+        rate: int = 0,
+        kind: int = lt.create_torrent.v1_only,
+        trackers: tuple[str, ...] = (),
+    ) -> Torrent:
+        """Seed these files (path: size or content).  `{name: size}` makes a single-file torrent, other paths
+        lie in a folder `name`.  `rate` is bytes a second of each seeder, 0 for no limit.
+        """
+        folder = self._folder / f"seed{len(list(self._folder.glob('seed*')))}"
+        make_files(folder if list(files) == [name] else folder / name, files)
+        torrent = make_torrent(folder, name, piece_length, kind, trackers)
+        info = lt.load_torrent_buffer(torrent)
+        ports = [self._seeder(info, folder, rate) for _ in range(seeders)]
+        magnet = lt.make_magnet_uri(info) + "".join(f"&x.pe=127.0.0.1:{port}" for port in ports)
+        hashes = info.info_hashes
+        best = hashes.v1 if hashes.has_v1() else hashes.v2
+        return Torrent(name, torrent, magnet, str(best), folder)
+
+    def _seeder(self, params: lt.add_torrent_params, folder: Path, rate: int) -> int:
+        session = quiet_session(upload_rate_limit=rate)
+        self._sessions.append(session)
+        mine = lt.add_torrent_params()
+        mine.ti, mine.save_path = params.ti, str(folder)
+        mine.trackers = params.trackers
+        mine.flags = lt.torrent_flags.seed_mode | lt.torrent_flags.update_subscribe
+        self._handles.append(session.add_torrent(mine))
+        return session.listen_port()
+
+
+def make_files(folder: Path, files: dict[str, int | bytes]) -> None:
+    for path, content in files.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(random.Random(path).randbytes(content) if isinstance(content, int) else content)
+
+
+def make_torrent(folder: Path, name: str, piece_length: int, kind: int, trackers: tuple[str, ...]) -> bytes:
+    builder = lt.create_torrent(lt.list_files(str(folder / name)), piece_length, kind)
+    for tracker in trackers:
+        builder.add_tracker(tracker)
+    lt.set_piece_hashes(builder, str(folder))
+    return lt.bencode(builder.generate())
+
+
+def quiet_session(**more: object) -> lt.session:
+    """A session that speaks to loopback only, whose peers there are not spared the rate limits."""
+    session = lt.session(
+        {
+            "listen_interfaces": "127.0.0.1:0",
+            "enable_dht": False,
+            "enable_lsd": False,
+            "enable_upnp": False,
+            "enable_natpmp": False,
+            "enable_outgoing_utp": False,
+            "enable_incoming_utp": False,
+            "allow_multiple_connections_per_ip": True,
+            "ssrf_mitigation": False,
+            "alert_mask": 0,
+            "stop_tracker_timeout": 0,
+            "webtorrent_stun_server": "",
+            **more,
+        }
+    )
+    everyone = lt.ip_filter()
+    everyone.add_rule("0.0.0.0", "255.255.255.255", 1 << lt.session.global_peer_class_id)
+    session.set_peer_class_filter(everyone)
+    return session
