@@ -1,0 +1,78 @@
+"""What every verb is given: where the daemon answers, and the environment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from htdl import paths
+from htdl.errors import NoSuchJob
+
+if TYPE_CHECKING:
+    from htdl.client import Client
+
+
+class App:
+    """`config` and `socket` are the global options, None where not given."""
+
+    def __init__(self, environ: Mapping[str, str], *, config: Path | None, socket: Path | None) -> None:
+        chosen = {"HTDL_CONFIG": config, "HTDL_SOCKET": socket}
+        # absolute, because a daemon that is started with them may live elsewhere
+        self.environ = {**environ, **{key: str(path.absolute()) for key, path in chosen.items() if path}}
+
+    @property
+    def socket(self) -> Path:
+        return paths.socket_path(self.environ)
+
+    @property
+    def config(self) -> Path:
+        return paths.config_path(self.environ)
+
+    @property
+    def state_dir(self) -> Path:
+        return paths.state_dir(self.environ)
+
+    @cached_property
+    def client(self) -> Client:
+        from htdl.client import Client
+
+        return Client(self.socket)
+
+    def jobs(self, status: Iterable[str] = (), limit: int | None = None) -> tuple[list[dict[str, Any]], int]:
+        """Jobs in the daemon's order, and how many there are without the limit."""
+        query = [f"status={','.join(status)}"] if status else []
+        query += [f"limit={limit}"] if limit is not None else []
+        jobs, headers = self.request("GET", "/jobs" + ("?" + "&".join(query) if query else ""))
+        return jobs, int(headers.get("Htdl-Total", len(jobs)))
+
+    def job(self, prefix: str) -> dict[str, Any]:
+        job: dict[str, Any] = self.call("GET", job_path(prefix))
+        return job
+
+    def act(self, verb: str, prefix: str, body: Any = None) -> dict[str, Any]:
+        """The job after `verb` was done to it."""
+        job: dict[str, Any] = self.call("POST", f"{job_path(prefix)}/{verb}", body)
+        return job
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        """The JSON value of the answer.  Raises what `Client.request` raises."""
+        return self.request(method, path, body)[0]
+
+    def request(self, method: str, path: str, body: Any = None) -> tuple[Any, Mapping[str, str]]:
+        """The JSON value and the headers of the answer; `path` is what follows the API's prefix."""
+        from htdl.wire import API
+
+        return self.client.request(method, API + path, body)
+
+
+def job_path(prefix: str) -> str:
+    """Raises NoSuchJob for what cannot be an id, so that no path is ever built of it."""
+    if not re.fullmatch(r"[0-9a-f-]+", prefix.lower()):
+        raise NoSuchJob(
+            f"no job is named {prefix!r}",
+            hint="the first letters of an id name one; see them with: htdl status",
+        )
+    return f"/jobs/{prefix.lower()}"

@@ -1,0 +1,104 @@
+"""`htdl config`: show, path, check, edit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from htdl.cli import background
+from htdl.cli.app import App
+from htdl.cli.options import as_json, examples
+from htdl.cli.output import json_text
+from htdl.cli.words import printable
+from htdl.errors import BadConfig, NoDaemon
+
+
+@click.group("config", epilog=examples("htdl config show", "htdl config check", "htdl config edit"))
+def command() -> None:
+    """Show, check and edit the configuration."""
+
+
+@command.command(
+    "show", epilog=examples("htdl config show", "htdl config show --json | jq '.[\"torrent.download_path\"]'")
+)
+@as_json
+@click.pass_obj
+def show(app: App, as_json: bool) -> None:
+    """Print the values in effect: the running daemon's, else those that a start would read."""
+    try:
+        values = app.call("GET", "/config")
+    except NoDaemon:
+        values = _from_file(app)
+    if as_json:
+        click.echo(json_text(values))
+    else:
+        click.echo("\n".join(f"{printable(key)} = {_toml(value)}" for key, value in values.items()))
+
+
+@command.command("path", epilog=examples("htdl config path"))
+@click.pass_obj
+def path(app: App) -> None:
+    """Print where the configuration file is, or would be."""
+    click.echo(str(app.config))
+
+
+@command.command("check", epilog=examples("htdl config check", "htdl --config new.toml config check"))
+@click.pass_obj
+def check(app: App) -> None:
+    """Say OK, or name every fault of the file and of HTDL_... variables.  Exits 2 when there is one."""
+    _from_file(app)
+    click.echo(
+        f"OK: {app.config}" + ("" if app.config.exists() else " does not exist; the defaults are used")
+    )
+
+
+@command.command("edit", epilog=examples("htdl config edit"))
+@click.pass_obj
+def edit(app: App) -> None:
+    """Open the file in your editor (VISUAL or EDITOR), and check it afterwards."""
+    file = app.config
+    try:
+        _ensure(file, app)
+    except OSError as exc:
+        raise BadConfig(f"cannot write {file}: {exc}") from exc
+    click.edit(filename=str(file))
+    _from_file(app)
+    running = background.answers(app)
+    click.echo(f"OK: {file}" + ("; take it into use with: htdl daemon reload" if running else ""))
+
+
+def _from_file(app: App) -> dict[str, Any]:
+    from htdl import config
+
+    return config.flat(config.load_file(app.config, app.environ))
+
+
+def _ensure(file: Path, app: App) -> None:
+    """Where there is no file, write one that holds every key with its default, as comments."""
+    if file.exists():
+        return
+    from htdl import config
+
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file.write_text(_template(config.flat(config.load("", {**app.environ}))), encoding="utf-8")
+
+
+def _template(defaults: dict[str, Any]) -> str:
+    lines = ["# The configuration of htdl.  What is commented out is the default."]
+    section = ""
+    for name, value in defaults.items():
+        here, key = name.split(".", 1)
+        if here != section:
+            section = here
+            lines += ["", f"[{section}]"]
+        lines.append(f"# {key} = {_toml(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    """A flat value as TOML; JSON's text is TOML's for numbers, booleans, text and lists of text."""
+    import json
+
+    return json.dumps(value)

@@ -1,0 +1,93 @@
+"""`htdl daemon`: run, start, stop, status, reload."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from htdl.cli import background, units
+from htdl.cli.app import App
+from htdl.cli.options import as_json, examples
+from htdl.cli.output import json_text
+from htdl.cli.words import printable
+from htdl.errors import TimedOut
+
+STOP_SECONDS = 10.0
+_POLL_SECONDS = 0.05
+
+
+@click.group(
+    "daemon", epilog=examples("htdl daemon start", "htdl daemon status", "htdl --config my.toml daemon run")
+)
+def command() -> None:
+    """Run, start, stop and ask the daemon that does the downloading."""
+
+
+@command.command("run", epilog=examples("htdl daemon run"))
+@click.pass_obj
+def run(app: App) -> int:
+    """Run the daemon in the foreground, until Ctrl-C or SIGTERM."""
+    from htdl.daemon import app as daemon  # the only place where the command line meets the daemon's code
+
+    return daemon.main(app.config, app.socket, app.state_dir)
+
+
+@command.command(
+    "start", epilog=examples("htdl daemon start", "htdl --socket /run/user/1000/other.sock daemon start")
+)
+@click.pass_obj
+def start(app: App) -> None:
+    """Start the daemon in the background; it goes on when you log out of the terminal."""
+    if background.answers(app):
+        click.echo("the daemon runs already")
+    else:
+        background.start(app)
+
+
+@command.command("stop", epilog=examples("htdl daemon stop"))
+@click.pass_obj
+def stop(app: App) -> None:
+    """Stop the daemon; downloads go on when it starts again."""
+    app.call("POST", "/shutdown")
+    deadline = time.monotonic() + STOP_SECONDS
+    while background.answers(app):
+        if time.monotonic() > deadline:
+            raise TimedOut(f"the daemon still answers {STOP_SECONDS:.0f} s after it was told to stop")
+        time.sleep(_POLL_SECONDS)
+    click.echo("stopped the daemon")
+
+
+@command.command("status", epilog=examples("htdl daemon status", "htdl daemon status --json | jq .checks"))
+@as_json
+@click.pass_obj
+def status(app: App, as_json: bool) -> None:
+    """Say whether a daemon answers, and how it is.  Exits 3 when none does."""
+    health, stats = app.client.health(), app.client.stats()
+    # an unhealthy daemon answers 503, and then only Client.health has the words
+    known = (
+        app.call("GET", "/health")
+        if health.ok
+        else {"ok": False, "version": stats.version, "checks": health.checks}
+    )
+    if as_json:
+        click.echo(json_text({**known, "uptime_seconds": stats.uptime_seconds}))
+        return
+    pid = f", pid {known['pid']}" if "pid" in known else ""
+    click.echo(f"running: version {printable(stats.version)}{pid}, up {units.duration(stats.uptime_seconds)}")
+    for name, said in health.checks.items():
+        click.echo(f"  {printable(name)}: {printable(said)}")
+
+
+@command.command("reload", epilog=examples("htdl daemon reload"))
+@as_json
+@click.pass_obj
+def reload(app: App, as_json: bool) -> None:
+    """Read the configuration again."""
+    told = app.call("POST", "/reload")
+    if as_json:
+        click.echo(json_text(told))
+        return
+    click.echo(f"changed: {', '.join(told['changed'])}" if told["changed"] else "nothing has changed")
+    if told["needs_restart"]:
+        click.echo(f"only after a restart: {', '.join(told['needs_restart'])}")

@@ -1,0 +1,72 @@
+"""One verb for several things: each is tried, each fault is told, the first one decides the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from htdl.cli import boundary, words
+from htdl.cli.app import App
+from htdl.cli.output import json_text
+from htdl.errors import HtdlError, NoDaemon
+
+T = TypeVar("T")
+Job = dict[str, Any]
+
+
+def each(things: Iterable[T], action: Callable[[T], Job], *, as_json: bool) -> tuple[list[Job], int]:
+    """What the action returned where it went well, and the exit code of the first fault, else 0.
+
+    Raises NoDaemon at once: what is not there for one is there for none.
+    """
+    done: list[Job] = []
+    code = 0
+    for thing in things:
+        try:
+            done.append(action(thing))
+        except NoDaemon:
+            raise
+        except HtdlError as exc:
+            boundary.tell(exc, as_json)
+            code = code or exc.exit_code
+    return done, code
+
+
+def act(
+    app: App, verb: str, ids: Sequence[str], said: Callable[[Job], str], *, as_json: bool, body: Any = None
+) -> int:
+    """Do one verb to jobs and say so, a line each; returns the exit code."""
+
+    def one(prefix: str) -> Job:
+        job = app.act(verb, prefix, body)
+        if not as_json:
+            click.echo(said(job))
+        return job
+
+    done, code = each(ids, one, as_json=as_json)
+    if as_json:
+        print_jobs(done, single=len(ids) == 1)
+    return code
+
+
+def print_jobs(jobs: Sequence[Job], *, single: bool) -> None:
+    """The object where one was asked for, nothing where that failed; else an array."""
+    if not single:
+        click.echo(json_text(jobs))
+    elif jobs:
+        click.echo(json_text(jobs[0]))
+
+
+def named(job: Job) -> str:
+    return f"{words.short_id(job)}  {words.name(job)}"
+
+
+def chosen(app: App, ids: Sequence[str], everything: bool, status: Sequence[str]) -> list[str]:
+    """The ids given, or with --all those of every job in one of these states.  Raises UsageError."""
+    if everything == bool(ids):
+        raise click.UsageError(
+            "name the downloads by id, or say --all" if not ids else "give ids or --all, not both"
+        )
+    return [job["id"] for job in app.jobs(status)[0]] if everything else list(ids)

@@ -1,0 +1,165 @@
+"""The table of jobs as rich text: a pure function of the jobs and the width.
+
+Drawn by hand, not by rich.table: a job's "why" runs below its row over the whole width, where a table would
+squeeze it into one column.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len, set_cell_size
+from rich.text import Text
+
+from htdl.cli import details, units, words
+from htdl.cli.bars import bar
+from htdl.cli.words import JobObject
+
+STYLES = {
+    "downloading": "cyan",
+    "converting": "magenta",
+    "completed": "green",
+    "seeding": "green",
+    "failed": "red",
+    "paused": "yellow",
+    "pausing": "yellow",
+    "cancelling": "yellow",
+}
+MIN_NAME = 12
+READY = "▶"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """`width` in cells; `from_width` is the narrowest terminal that shows it."""
+
+    title: str
+    width: int
+    cell: Callable[[JobObject], Text]
+    right: bool = False
+    from_width: int = 0
+
+
+def job_table(jobs: Sequence[JobObject], width: int, *, more: int = 0, most_lines: int | None = None) -> Text:
+    """The jobs below a heading, what is left out, and the totals; every line fits `width` cells.
+
+    `more` is how many jobs exist beyond these.  With `most_lines`, later jobs are left out so that it fits.
+    """
+    columns = _columns(jobs, width)
+    body: list[Text] = []
+    shown = 0
+    for job in jobs:
+        lines = _job_lines(job, columns, width)
+        if most_lines is not None and len(body) + len(lines) > max(1, most_lines - 3):
+            break
+        body += lines
+        shown += 1
+    left_out = more + len(jobs) - shown
+    tail = [Text(f"… and {left_out} more: htdl status --all", style="bright_black")] if left_out else []
+    return Text("\n").join([_heading(columns), *body, *tail, Text(totals(jobs), style="bold")])
+
+
+def totals(jobs: Sequence[JobObject]) -> str:
+    """ "2 downloading, 1 queued · 2.1 MiB/s down · 1.2 GiB to come"; plain text, also for pipes."""
+    states = Counter(words.state(job) for job in jobs)
+    down, up = (sum(job[key] for job in jobs) for key in ("download_speed", "upload_speed"))
+    to_come = sum(max(0, x["total_bytes"] - x["done_bytes"]) for x in jobs if not words.has_ended(x))
+    parts = [", ".join(f"{count} {state}" for state, count in states.items())]
+    parts += [f"{units.speed(down)} down"] if down else []
+    parts += [f"{units.speed(up)} up"] if up else []
+    parts += [f"{units.size(to_come)} to come"] if to_come else []
+    return " · ".join(parts)
+
+
+def job_details(job: JobObject, width: int) -> Text:
+    """`details` with a bar, and the files with a bar each."""
+    rows = details.details(job)
+    label_width = max(len(label) for label, _ in rows) + 2
+    lines = [Text.assemble((label.ljust(label_width), "bright_black"), value) for label, value in rows]
+    style = STYLES.get(words.state(job), "")
+    lines.insert(0, bar(job["progress_exact"], min(width, 60), style))
+    files = job.get("files", ())
+    return Text("\n").join([*lines, *(_file_line(x, width, style) for x in files)])
+
+
+def fit(text: Text, width: int, *, right: bool = False) -> Text:
+    """Exactly `width` cells: padded, or cut with an ellipsis, however wide its characters are."""
+    length = cell_len(text.plain)
+    if length > width:
+        style = text.style
+        return Text(set_cell_size(set_cell_size(text.plain, width - 1).rstrip() + "…", width), style=style)
+    padding = " " * (width - length)
+    return Text.assemble(padding, text) if right else Text.assemble(text, padding)
+
+
+def _columns(jobs: Sequence[JobObject], width: int) -> list[Column]:
+    bar_width = 8 if width < 100 else 12 if width < 140 else 24
+    uploads = any(job["upload_speed"] > 0 for job in jobs)
+    fixed = [
+        Column("STATE", 11, _state, from_width=40),
+        Column("", bar_width, lambda job: _bar(job, bar_width), from_width=72),
+        Column("DONE", 4, lambda job: Text(words.percent(job)), right=True),
+        Column("", 1, lambda job: Text(READY if words.is_ready(job) else "", style="green")),
+        Column(
+            "DOWN", 7, lambda job: Text(units.short_speed(job["download_speed"])), right=True, from_width=50
+        ),
+        Column("UP", 7, lambda job: Text(units.short_speed(job["upload_speed"])), right=True, from_width=100),
+        Column("ETA", 6, _eta, right=True, from_width=60),
+        Column("SIZE", 5, _size, right=True, from_width=72),
+        Column("PEERS", 5, _peers, right=True, from_width=92),
+    ]
+    fixed = [x for x in fixed if x.from_width <= width and (x.title != "UP" or uploads)]
+    name_width = width - words.SHORT_ID - 1 - sum(x.width + 1 for x in fixed)
+    return [
+        Column("ID", words.SHORT_ID, lambda job: Text(words.short_id(job), style="bold")),
+        Column("NAME", max(MIN_NAME, name_width), lambda job: Text(words.name(job))),
+        *fixed,
+    ]
+
+
+def _heading(columns: Sequence[Column]) -> Text:
+    return Text(" ").join(fit(Text(x.title, style="bright_black"), x.width, right=x.right) for x in columns)
+
+
+def _job_lines(job: JobObject, columns: Sequence[Column], width: int) -> list[Text]:
+    row = Text(" ").join(fit(x.cell(job), x.width, right=x.right) for x in columns)
+    reason = words.why(job)
+    if not reason:
+        return [row]
+    style = "red" if job["status"] == "FAILED" else "bright_black"
+    indent = " " * (words.SHORT_ID + 1)
+    return [row, fit(Text(f"{indent}└ {reason}", style=style), width)]
+
+
+def _file_line(file: JobObject, width: int, style: str) -> Text:
+    wanted = file["wanted"]
+    progress = bar(file["progress"], 8, style) if wanted else Text("left out", style="bright_black")
+    head = Text.assemble(
+        f"{file['index']:>4} ", progress, f" {int(file['progress']):>3}%" if wanted else " " * 5, " "
+    ).append(f"{units.short_size(file['size']):>6}  ")
+    return head.append(fit(Text(words.printable(file["path"])), max(MIN_NAME, width - len(head.plain))))
+
+
+def _state(job: JobObject) -> Text:
+    word = words.state(job)
+    return Text(word, style=STYLES.get(word, ""))
+
+
+def _bar(job: JobObject, width: int) -> Text:
+    return bar(job["progress_exact"], width, STYLES.get(words.state(job), "bright_black"))
+
+
+def _eta(job: JobObject) -> Text:
+    return Text(
+        units.duration(job["eta_seconds"]) if job["eta_seconds"] >= 0 and not words.has_ended(job) else ""
+    )
+
+
+def _size(job: JobObject) -> Text:
+    return Text(units.short_size(job["total_bytes"]) if job["total_bytes"] else "")
+
+
+def _peers(job: JobObject) -> Text:
+    return Text(str(job["peers"]) if job["peers"] else "")

@@ -1,0 +1,88 @@
+"""Bytes, speeds and times for people, and back again.
+
+A letter counts in 1024s everywhere, as in the configuration: 1K is 1024 bytes, 1 KB/s is 1024 bytes a second.
+"""
+
+from __future__ import annotations
+
+import re
+
+UNKNOWN = "-"
+
+_LETTERS = "KMGTP"
+_SPEED = r"(\d+(?:\.\d+)?)\s*([KMG]?)(?:i?B)?(?:/s)?"  # not compiled here: most verbs never read one
+_TIME = r"(\d+(?:\.\d+)?)\s*([smhd]?)"
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def size(count: int) -> str:
+    """1536 is "1.5 KiB"."""
+    number, letter = _scaled(count)
+    return f"{number} {letter}iB" if letter else f"{number} B"
+
+
+def speed(bytes_a_second: int) -> str:
+    return f"{size(bytes_a_second)}/s"
+
+
+def short_size(count: int) -> str:
+    """1536 is "1.5K"; at most five characters up to a pebibyte."""
+    return "".join(_scaled(count))
+
+
+def short_speed(bytes_a_second: int) -> str:
+    """At most seven characters; nothing moving is no text."""
+    return f"{short_size(bytes_a_second)}/s" if bytes_a_second > 0 else ""
+
+
+def duration(seconds: float) -> str:
+    """At most six characters below 100 days: "42s", "4m12s", "1h05m", "2d03h"; negative is unknown."""
+    whole = int(seconds)
+    if seconds < 0:
+        return UNKNOWN
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02}s"
+    if whole < 86_400:
+        return f"{whole // 3600}h{whole // 60 % 60:02}m"
+    return f"{whole // 86_400}d{whole // 3600 % 24:02}h"
+
+
+def parse_speed(text: str) -> int:
+    """Bytes a second; -1 for "none".  A bare number is KB/s, as in the configuration file.
+
+    Raises ValueError with words for people.
+    """
+    cleaned = text.strip()
+    if cleaned.lower() in {"none", "unlimited", "-1"}:
+        return -1
+    match = re.fullmatch(_SPEED, cleaned, re.IGNORECASE)
+    if not match:
+        raise ValueError(f"{text!r} is not a speed; write it as 500K or 2M (bytes a second), or none")
+    number, letter = match.groups()
+    limit = int(float(number) * 1024 ** (_LETTERS.index(letter.upper() or "K") + 1))
+    if limit <= 0:
+        raise ValueError("a limit of 0 would stop it; write none for no limit, or pause the download")
+    return limit
+
+
+def parse_duration(text: str) -> float:
+    """Seconds, of "90", "90s", "5m", "1h" or "2d".  Raises ValueError with words for people."""
+    match = re.fullmatch(_TIME, text.strip(), re.IGNORECASE)
+    if not match:
+        raise ValueError(f"{text!r} is not a time; write it as 90, 90s, 5m or 1h")
+    number, letter = match.groups()
+    return float(number) * _SECONDS[letter.lower()]
+
+
+def _scaled(count: int) -> tuple[str, str]:
+    """The number with at most three digits before the point, and the letter of its power of 1024."""
+    if count < 1024:
+        return str(count), ""
+    value, power = float(count), -1
+    while value >= 1024 and power < len(_LETTERS) - 1:
+        value /= 1024
+        power += 1
+    # cut, never rounded up: 1023.99K must not become 1024.0K, nor a disk look fuller than it is
+    return (f"{int(value * 10) / 10:.1f}" if value < 100 else str(int(value))), _LETTERS[power]

@@ -1,0 +1,87 @@
+"""A job's object, as it comes over the socket, in words.
+
+Names and messages come from strangers: whatever is shown passes `printable` first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+JobObject = Mapping[str, Any]
+"""A job's JSON object: wire.job_object."""
+
+SHORT_ID = 8
+ENDED = frozenset({"COMPLETED", "FAILED", "CANCELLED"})  # jobs.ENDED, without the price of importing it
+
+_BLOCKED = {
+    "disk_full": "the disk is full; it goes on by itself when there is room",
+    "no_peers": "no peers found yet",
+    "no_metadata": "no peer has sent the torrent's description yet",
+    "peers_choking": "peers are connected, but none sends yet",
+    "tracker_error": "the tracker does not answer",
+    "queue": "waits for a free slot",
+}
+# Joiners and variation selectors: terminals do not agree on how wide the joined character is.
+_DROPPED = dict.fromkeys(map(ord, "\u00ad\u200c\u200d\ufe0e\ufe0f"))
+_SPACES = dict.fromkeys(
+    map(ord, "\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u3000"), " "
+)
+
+
+def printable(text: object) -> str:
+    """One line that no terminal obeys: control characters, direction marks and broken text become escapes."""
+    plain = str(text)
+    if plain.isprintable() and plain.isascii():
+        return plain
+    plain = plain.translate(_DROPPED).translate(_SPACES)
+    return "".join(x if x.isprintable() else x.encode("unicode_escape").decode() for x in plain)
+
+
+def short_id(job: JobObject) -> str:
+    return printable(job["id"])[:SHORT_ID]
+
+
+def name(job: JobObject) -> str:
+    """The torrent's name; its info-hash while nobody has told the name."""
+    return printable(job.get("name") or job.get("info_hash") or job["id"])
+
+
+def has_ended(job: JobObject) -> bool:
+    return job["status"] in ENDED
+
+
+def state(job: JobObject) -> str:
+    """One lower-case word: the status, or what is nearer to the truth."""
+    status, wish = job["status"], job.get("wish")
+    if status == "COMPLETED" and job.get("seeding"):
+        return "seeding"
+    if status == "PENDING" and job.get("blocked_by") == "queue":
+        return "queued"
+    if wish == "CANCEL" and status not in ENDED:
+        return "cancelling"
+    if wish == "PAUSE" and status in {"DOWNLOADING", "CONVERTING"}:
+        return "pausing"
+    return printable(status).lower()
+
+
+def why(job: JobObject) -> str:
+    """What a person should know beside the state: why it failed or stands still; mostly nothing."""
+    status, blocked = job["status"], job.get("blocked_by")
+    if status == "FAILED":
+        return printable(job.get("error_message") or job.get("error_code") or "failed without a reason")
+    if status not in {"PENDING", "DOWNLOADING", "CONVERTING"}:
+        return ""
+    if blocked == "queue" and status == "PENDING":
+        return ""  # its state says "queued"
+    if blocked:
+        return printable(job.get("detail") or _BLOCKED.get(blocked, blocked))
+    return "" if job.get("download_speed") else printable(job.get("detail") or "")
+
+
+def is_ready(job: JobObject) -> bool:
+    return bool((job.get("readiness") or {}).get("ready"))
+
+
+def percent(job: JobObject) -> str:
+    return f"{int(job['progress'])}%" if job.get("total_bytes") or job["progress"] else ""
