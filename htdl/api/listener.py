@@ -1,7 +1,6 @@
 """A listening Unix socket that only this user can reach.
 
-The socket is made under a private name, gets its mode before it listens, and is then renamed into place: at
-no moment can anyone else connect, and at no moment is there a name that does not answer.
+The socket gets its mode before it listens: until then nobody can connect, so at no moment can anyone else.
 """
 
 from __future__ import annotations
@@ -25,17 +24,16 @@ def listen(path: Path) -> socket.socket:
     Raises BadConfig for a path that cannot hold a socket, Refused when a daemon answers there already or the
     folder is not this user's alone.
     """
-    private = path.with_name(f".{os.getpid()}")
-    longest = max(len(os.fsencode(x)) for x in (path, private))
-    if longest > MAX_PATH_BYTES:
+    size = len(os.fsencode(path))
+    if size > MAX_PATH_BYTES:
         raise BadConfig(
-            f"the socket's path is too long: {path} needs {longest} bytes, the system takes {MAX_PATH_BYTES}",
+            f"the socket's path is too long: {path} has {size} bytes, the system takes {MAX_PATH_BYTES}",
             hint="set HTDL_SOCKET, or --socket, to a shorter path",
         )
     try:
         _prepare_folder(path)
         _reject_occupied(path)
-        return _bind(path, private)
+        return _bind(path)
     except OSError as exc:
         raise HtdlError(
             f"cannot listen on {path}: {exc.strerror or exc}",
@@ -99,16 +97,14 @@ def _reject_occupied(path: Path) -> None:
     raise Refused(f"a daemon is already running on {path}", hint="htdl daemon status", code="already_running")
 
 
-def _bind(path: Path, private: Path) -> socket.socket:
+def _bind(path: Path) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        private.unlink(missing_ok=True)
-        sock.bind(os.fspath(private))
-        private.chmod(0o600)
+        path.unlink(missing_ok=True)
+        sock.bind(os.fspath(path))
+        path.chmod(0o600)
         sock.listen(BACKLOG)
-        private.replace(path)
     except BaseException:
         sock.close()
-        private.unlink(missing_ok=True)
         raise
     return sock

@@ -1,0 +1,3 @@
+from tests.api.serving import served
+
+__all__ = ["served"]

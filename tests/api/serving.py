@@ -1,0 +1,148 @@
+"""The real server, service and database on a socket in a temp folder, in a thread of this process.
+
+Only the torrent engine is missing: jobs are added and changed, and nothing is fetched.  Patience is half a
+second, so that a test of it need not wait ten.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import socket
+import threading
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from htdl import config
+from htdl.api.server import Controls, Server
+from htdl.client import Client
+from htdl.core.book import Book
+from htdl.core.service import Service
+from htdl.errors import BadSource
+from htdl.events import Bus
+from htdl.jobs import Job, JobFile
+from htdl.store.db import Database
+from htdl.torrent.api import Engine, Source
+
+T = TypeVar("T")
+
+SECONDS = 0.5
+
+
+class IdleEngine(Engine):
+    """Takes any text as a source, but the empty one and "bad"; does nothing."""
+
+    async def inspect(self, source: str | bytes) -> Source:
+        if source in {"", "bad"}:
+            raise BadSource("that is not a magnet")
+        raw = source if isinstance(source, bytes) else source.encode()
+        return Source(hashlib.sha1(raw).hexdigest(), None, "", None, b"")
+
+
+class Serving:
+    """What a test holds of it; `asked` lists what clients asked of the daemon itself."""
+
+    def __init__(self, folder: Path, socket_path: Path) -> None:
+        self.socket = socket_path
+        self.client = Client(socket_path, timeout=10)
+        self.asked: list[str] = []
+        self.config = config.load(
+            "", {"HTDL_STATE_DIR": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CACHE_HOME": str(folder)}
+        )
+        self.bus = Bus()
+        self.server: Server
+        self.service: Service
+        self.book: Book
+        self._folder = folder
+        self._stop = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do this on the server's event loop."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+
+    def change(self, job_id: str, **fields: Any) -> Job:
+        return self.run(self.book.change(job_id, **fields))
+
+    def note(self, job_id: str, **numbers: Any) -> None:
+        async def note() -> None:
+            self.book.note(job_id, **numbers)
+
+        self.run(note())
+
+    def set_files(self, job_id: str, *files: JobFile) -> None:
+        async def note() -> None:
+            self.book.note_files(job_id, files)
+
+        self.run(note())
+
+    def connect(self) -> socket.socket:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock.settimeout(10)
+        sock.connect(os.fspath(self.socket))
+        return sock
+
+    def talk(self, data: bytes) -> bytes:
+        """Send these bytes, and read until the server closes."""
+        with self.connect() as sock:
+            sock.sendall(data)
+            return read_all(sock)
+
+    async def main(self, is_up: threading.Event) -> None:
+        self._loop = asyncio.get_running_loop()
+        async with self._service():
+            controls = Controls(
+                reload=self._reload,
+                shutdown=lambda: self.asked.append("shutdown"),
+                config=lambda: config.flat(self.config),
+            )
+            self.server = Server(self.service, control=controls, socket=self.socket, seconds=SECONDS)
+            await self.server.start()
+            is_up.set()
+            await self._stop.wait()
+            await self.server.stop()
+
+    async def stop(self) -> None:
+        self._stop.set()
+
+    @contextlib.asynccontextmanager
+    async def _service(self) -> AsyncIterator[None]:
+        database = await Database.open(self._folder / "htdl.db", now="2024-05-01T10:00:00+00:00")
+        self.book = Book(database, self.bus)
+        self.service = Service(self.config, database, self.book, self.bus, IdleEngine())
+        await self.book.load()
+        yield
+        await database.close()
+
+    async def _reload(self) -> dict[str, Any]:
+        self.asked.append("reload")
+        return {"changed": ["log.level"], "needs_restart": []}
+
+
+def read_all(sock: socket.socket) -> bytes:
+    """Until the other side closes, also when it does so by a reset."""
+    data = b""
+    with contextlib.suppress(ConnectionResetError):
+        while chunk := sock.recv(1 << 16):
+            data += chunk
+    return data
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Serving]:
+    folder = tmp_path / "served"
+    folder.mkdir()
+    serving = Serving(folder, folder / "run" / "htdl.sock")
+    is_up = threading.Event()
+    thread = threading.Thread(target=lambda: asyncio.run(serving.main(is_up)))
+    thread.start()
+    assert is_up.wait(10)
+    yield serving
+    serving.run(serving.stop())
+    thread.join(10)
+    assert not thread.is_alive()

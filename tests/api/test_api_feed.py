@@ -1,0 +1,145 @@
+"""The event stream: nothing lost, nobody waited for, nothing left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO
+
+import pytest
+
+from htdl.jobs import State
+from tests.api.serving import SECONDS, Serving
+
+
+class Follower:
+    """The lines of /events, one at a time, as `curl -N` sees them."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.stream = stream
+
+    def line(self) -> dict[str, Any] | None:
+        """The next one; None at the end of the stream."""
+        size = int(self.stream.readline() or b"0", 16)
+        data = self.stream.read(size)
+        assert self.stream.readline() in {b"\r\n", b""}
+        return json.loads(data) if data else None
+
+
+@contextlib.contextmanager
+def following(served: Serving, query: str = "") -> Iterator[Follower]:
+    with served.connect() as sock, sock.makefile("rb") as stream:
+        sock.sendall(f"GET /api/v1/events{query} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert stream.readline() == b"HTTP/1.1 200 OK\r\n"
+        while (header := stream.readline()) != b"\r\n":
+            if header.startswith(b"Content-Type"):
+                assert header == b"Content-Type: application/x-ndjson\r\n"
+        yield Follower(stream)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_the_state_comes_first_then_each_change(served: Serving) -> None:
+    old = served.client.add("magnet:old")
+    with following(served) as feed:
+        state = feed.line()
+        assert state is not None
+        assert (state["event"], [x["id"] for x in state["jobs"]]) == ("state", [old.id])
+        new = served.client.add("magnet:new")
+        added = feed.line()
+        assert added is not None
+        assert (added["event"], added["seq"], added["job"]["id"]) == ("added", state["seq"] + 1, new.id)
+        served.note(new.id, download_speed=5)
+        progress = feed.line()
+        assert progress is not None
+        assert (progress["event"], progress["seq"], progress["job"]["download_speed"]) == (
+            "progress",
+            state["seq"] + 2,
+            5,
+        )
+        served.client.pause(old.id)
+        changed = feed.line()
+        assert changed is not None
+        assert (changed["event"], changed["job"]["wish"]) == ("changed", "PAUSE")
+
+
+def test_only_living_jobs_are_in_the_state_of_all(served: Serving) -> None:
+    job = served.client.add("magnet:ended")
+    served.change(job.id, status=State.CANCELLED)
+    with following(served) as feed:
+        assert (feed.line() or {})["jobs"] == []
+
+
+def test_following_one_job_tells_of_no_other_also_when_it_has_ended(served: Serving) -> None:
+    ended, other = served.client.add("magnet:ended"), served.client.add("magnet:other")
+    served.change(ended.id, status=State.CANCELLED)
+    with following(served, f"?job={ended.id[:13]}") as feed:
+        assert [x["id"] for x in (feed.line() or {})["jobs"]] == [ended.id]
+        served.client.pause(other.id)
+        served.client.remove(ended.id)
+        assert (feed.line() or {})["event"] == "removed"
+
+
+def test_following_a_job_that_is_not_there_is_an_error(served: Serving) -> None:
+    answer = served.talk(b"GET /api/v1/events?job=nosuch HTTP/1.0\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.0 404")
+    assert b"no_such_job" in answer
+
+
+def test_an_unknown_parameter_is_an_error(served: Serving) -> None:
+    assert served.talk(b"GET /api/v1/events?jobs=x HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.0 400")
+
+
+def test_a_follower_that_hangs_up_is_forgotten_at_once(served: Serving) -> None:
+    with following(served) as feed:
+        feed.line()
+        assert len(served.bus._listeners) == 1
+    until(lambda: not served.bus._listeners)
+
+
+def test_a_follower_that_does_not_read_is_dropped_and_the_others_are_not(served: Serving) -> None:
+    job = served.client.add("magnet:one", files=["x" * 1000] * 100)
+    with following(served) as slow, following(served) as quick:
+        assert quick.line()
+        for speed in range(1, 40):
+            served.note(job.id, download_speed=speed)
+            assert (quick.line() or {})["job"]["download_speed"] == speed
+        until(lambda: len(served.bus._listeners) == 1)  # no more than SECONDS after its pipe was full
+        served.note(job.id, download_speed=99)
+        assert (quick.line() or {})["job"]["download_speed"] == 99
+        with contextlib.suppress(ConnectionError):
+            assert slow.stream.read().count(b'"event"') < 40
+
+
+def test_the_stream_ends_when_the_bus_does(served: Serving) -> None:
+    async def close() -> None:
+        served.bus.close()
+
+    with following(served) as feed:
+        assert feed.line()
+        served.run(close())
+        assert feed.line() is None
+
+
+def test_the_server_stops_at_once_though_somebody_follows(served: Serving) -> None:
+    with following(served) as feed:
+        assert feed.line()
+        start = time.monotonic()
+        served.run(served.server.stop())
+        assert time.monotonic() - start < SECONDS
+        assert feed.line() is None
+    assert not served.socket.exists()
+
+
+@pytest.mark.parametrize("count", [250])
+def test_a_state_of_many_jobs_is_whole(served: Serving, count: int) -> None:
+    ids = [served.client.add(f"magnet:{n}").id for n in range(count)]
+    with following(served) as feed:
+        assert [x["id"] for x in (feed.line() or {})["jobs"]] == ids
