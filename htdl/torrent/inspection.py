@@ -38,6 +38,7 @@ Value = bytes | int | list["Value"] | dict[bytes, "Value"]
 
 _HINT = "it may be broken or hostile; look for another torrent of the same video"
 _TOKEN = re.compile(rb"(0|[1-9]\d{0,8}):|i(0|-?[1-9]\d{0,18})e|([dl])|e")
+_PLAIN = re.compile(rb"(?!\.\.?$)[ -.0-\[\]-~]{1,255}")  # most names are: then no closer look is needed
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
@@ -186,12 +187,13 @@ def _check_entry(path: Sequence[bytes], entry: dict[bytes, Value]) -> None:
 
 
 def _check_path(path: Sequence[Value]) -> None:
-    for element in path:
-        if not isinstance(element, bytes):
-            raise _bad("a path holds something that is not a name")
-        if fault := _fault(element):
+    names = [element for element in path if isinstance(element, bytes)]
+    if len(names) < len(path):
+        raise _bad("a path holds something that is not a name")
+    for name in names:
+        if not _PLAIN.fullmatch(name) and (fault := _fault(name)):
             raise _refused(f"the name {_shown(path)} {fault}")
-    length = sum(len(element) + 1 for element in path if isinstance(element, bytes)) - 1
+    length = sum(map(len, names)) + len(names) - 1
     if length > MAX_PATH_BYTES:
         raise _refused(f"the path {_shown(path)} is {length} bytes long, more than {MAX_PATH_BYTES}")
 
