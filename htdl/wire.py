@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any
 
 from htdl import errors
 from htdl.events import Event, Kind
-from htdl.jobs import Job, JobFile, JobView, Readiness
+from htdl.jobs import Blocked, Job, JobFile, JobView, Readiness, State, Wish
 
 API = "/api/v1"
 VERSION_HEADER = "Htdl-Version"
@@ -48,7 +49,7 @@ class JobInfo(Job):
     subtitles: tuple[str, ...] = ()
 
 
-_INFO_FIELDS = frozenset(x.name for x in dataclasses.fields(JobInfo))
+_ENUMS: dict[str, type[StrEnum]] = {"status": State, "wish": Wish, "blocked_by": Blocked}
 
 
 def status_of(error: errors.HtdlError) -> int:
@@ -84,14 +85,22 @@ def job_object(view: JobView) -> dict[str, Any]:
 
 
 def job_info(fields: Mapping[str, Any]) -> JobInfo:
-    """`job_object` back again; unknown fields of a newer daemon are left out."""
-    known = {name: value for name, value in fields.items() if name in _INFO_FIELDS}
-    known["files"] = tuple(JobFile(**file) for file in known.get("files", ()))
-    if known.get("readiness"):
-        known["readiness"] = Readiness(**known["readiness"])
-    known["selection"] = tuple(known.get("selection", ()))
-    known["subtitles"] = tuple(known.get("subtitles", ()))
-    return JobInfo(**known)
+    """`job_object` back again from its JSON; unknown fields of a newer daemon are left out."""
+    own = known(JobInfo, fields)
+    own["files"] = tuple(JobFile(**known(JobFile, file)) for file in own.get("files", ()))
+    if own.get("readiness"):
+        own["readiness"] = Readiness(**known(Readiness, own["readiness"]))
+    own["selection"] = tuple(own.get("selection", ()))
+    own["subtitles"] = tuple(own.get("subtitles", ()))
+    for name, kind in _ENUMS.items():
+        if own.get(name) in list(kind):  # a word that only a newer daemon knows stays text
+            own[name] = kind(own[name])
+    return JobInfo(**own)
+
+
+def known(kind: type, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Of these fields those that the dataclass `kind` has."""
+    return {x.name: fields[x.name] for x in dataclasses.fields(kind) if x.name in fields}
 
 
 def progress_exact(job: Job) -> float:
