@@ -137,12 +137,12 @@ class Client:
     # The daemon itself
 
     def stats(self) -> Stats:
-        return Stats(**_known(Stats, self.request("GET", f"{wire.API}/stats")[0]))
+        return Stats(**wire.known(Stats, self.request("GET", f"{wire.API}/stats")[0]))
 
     def health(self) -> Health:
         """An unhealthy daemon is an answer, not an error."""
         told = self._exchange("GET", f"{wire.API}/health", None, accept=(200, 503))[0]
-        return Health(**_known(Health, told))
+        return Health(**wire.known(Health, told))
 
     def config(self) -> dict[str, Any]:
         """The effective configuration: {"torrent.max_connections": 200, …}"""
@@ -389,9 +389,3 @@ def _remaining(deadline: float | None) -> float | None:
     if left <= 0:
         raise TimedOut("not finished within the time given")
     return left
-
-
-def _known(kind: type, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what a newer daemon may add."""
-    names = {x.name for x in dataclasses.fields(kind)}
-    return {name: value for name, value in fields.items() if name in names}

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 import htdl
-from tests.api.serving import Serving
 from htdl.jobs import JobFile, State
+from tests.api.serving import Serving
 
 
 def ask(
@@ -75,7 +75,7 @@ def test_add_takes_the_bytes_of_a_torrent_as_base64(served: Serving) -> None:
         ({"torrent": "%%%"}, 400, "bad_request", "$.torrent"),
         ({"source": "bad"}, 422, "bad_source", "magnet"),
     ],
-)  # fmt: skip
+)
 def test_add_names_what_is_wrong_with_a_request(
     served: Serving, body: Any, status: int, code: str, says: str
 ) -> None:
@@ -141,10 +141,20 @@ def test_a_verb_rejects_what_it_does_not_know(served: Serving, method: str, rest
 
 @pytest.mark.parametrize(
     "odd",
-    ["nosuch", "%00", "%2e%2e%2f%2e%2e%2fetc%2fpasswd", "%ff%fe", "%zz", "%25", "'--", "%5B%2A%5D", "😀".encode().hex("%", 1), "x" * 7000],
-)  # fmt: skip
+    [
+        "nosuch",
+        "%00",
+        "%2e%2e%2f%2e%2e%2fetc%2fpasswd",
+        "%ff%fe",
+        "%zz",
+        "%25",
+        "'--",
+        "%5B%2A%5D",
+        "%F0%9F%98%80",
+        "x" * 7000,
+    ],
+)
 def test_an_odd_id_is_no_job(served: Serving, odd: str) -> None:
-    odd = f"%{odd}" if odd.startswith("f0%") else odd
     status, told, _ = ask(served, "GET", f"/api/v1/jobs/{odd}")
     assert (status, told["error"]["code"]) == (404, "no_such_job")
 

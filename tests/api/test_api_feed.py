@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import pytest
 
 from htdl.jobs import State
 from tests.api.serving import SECONDS, Serving
+from tests.waiting import until
 
 
 class Follower:
@@ -37,13 +38,6 @@ def following(served: Serving, query: str = "") -> Iterator[Follower]:
             if header.startswith(b"Content-Type"):
                 assert header == b"Content-Type: application/x-ndjson\r\n"
         yield Follower(stream)
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_the_state_comes_first_then_each_change(served: Serving) -> None:
