@@ -209,6 +209,12 @@ def test_files_whose_names_clash_are_shown_under_the_names_they_get(names: tuple
     assert not any(f"{one}/".startswith(f"{other}/") for one, other in (paths, paths[::-1]))
 
 
+@pytest.mark.parametrize("path", ["../x", "/etc/passwd", "a//b", "a/..", "x" * 256])
+def test_a_name_of_libtorrent_s_own_is_held_to_the_same_rules(path: str) -> None:
+    with pytest.raises(BadSource):
+        metadata(torrent_info(make_info()), {0: path})
+
+
 def test_more_files_than_the_limit_are_refused() -> None:
     files = [(f"f{number}", 1) for number in range(MAX_FILES + 1)]
     with pytest.raises(BadSource, match="files, more than"):
