@@ -42,6 +42,32 @@ def start(app: App) -> None:
     click.echo(f"started the daemon (its log: {log})", err=True)
 
 
+def await_end(app: App, seconds: float) -> bool:
+    """Whether the daemon has ended within this time: it holds its lock until it has let go of everything."""
+    deadline = time.monotonic() + seconds
+    while _is_locked(paths.lock(app.state_dir)):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return True
+
+
+def _is_locked(lock: Path) -> bool:
+    import fcntl
+
+    try:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def _await(app: App, log: Path, before: int) -> None:
     child = _spawn(app, log)
     deadline = time.monotonic() + START_SECONDS

@@ -48,6 +48,8 @@ def act(
     done, code = each(ids, one, as_json=as_json)
     if as_json:
         print_jobs(done, single=len(ids) == 1)
+    elif not ids:
+        click.echo("there is nothing to do")
     return code
 
 

@@ -27,4 +27,5 @@ def command(app: App, prefix: str, as_json: bool) -> None:
         out.print(tables.job_details(job, out.width))
     else:
         click.echo("\n".join(plain.aligned(details(job))))
-        click.echo("\n".join(plain.aligned([("FILE", "DONE", "SIZE", "PATH"), *files(job)])))
+        if job["files"]:
+            click.echo("\n".join(["", *plain.aligned([("FILE", "DONE", "SIZE", "PATH"), *files(job)])]))

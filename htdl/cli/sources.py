@@ -49,15 +49,17 @@ def _file(path: str) -> bytes:
         ) from exc
     except OSError as exc:
         raise BadSource(f"cannot read {path!r}: {exc.strerror}") from exc
-    with os.fdopen(handle, "rb") as file:
-        mode = os.fstat(file.fileno()).st_mode
+    try:
+        mode = os.fstat(handle).st_mode
         if not stat.S_ISREG(mode):
             kind = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
             raise BadSource(f"{path!r} is {kind}", hint="give the path of a .torrent file")
-        try:
+        with open(handle, "rb", closefd=False) as file:
             return file.read(MAX_TORRENT_BYTES + 1)
-        except OSError as exc:
-            raise BadSource(f"cannot read {path!r}: {exc.strerror}") from exc
+    except OSError as exc:
+        raise BadSource(f"cannot read {path!r}: {exc.strerror}") from exc
+    finally:
+        os.close(handle)
 
 
 def _whole(data: bytes, name: str) -> bytes:

@@ -48,7 +48,7 @@ def command(
         (jobs, total), code = app.jobs(status, limit), 0
     if as_json:
         click.echo(json_text(jobs))
-    else:
+    elif jobs or not code:
         _draw(jobs, total, filtered=bool(status or ids))
     return code
 

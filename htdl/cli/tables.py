@@ -58,7 +58,9 @@ def job_table(jobs: Sequence[JobObject], width: int, *, more: int = 0, most_line
         shown += 1
     left_out = more + len(jobs) - shown
     tail = [Text(f"… and {left_out} more: htdl status --all", style="bright_black")] if left_out else []
-    return Text("\n").join([_heading(columns), *body, *tail, Text(totals(jobs), style="bold")])
+    legend = f" · {READY} can be watched now" if any(map(words.is_ready, jobs)) else ""
+    foot = Text(totals(jobs) + legend, style="bold")
+    return Text("\n").join([_heading(columns), *body, *tail, foot])
 
 
 def totals(jobs: Sequence[JobObject]) -> str:

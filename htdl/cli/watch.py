@@ -38,7 +38,7 @@ def follow(app: App, ids: Sequence[str], *, as_json: bool) -> int:
         else:
             _print_lines(app, board, ids)
     except KeyboardInterrupt:
-        click.echo(f"\nno longer following{_goes_on(board)}", err=True)
+        click.echo(f"\nno longer following{_goes_on(board, ids)}", err=True)
         return boundary.INTERRUPTED
     if not as_json:
         _tell_outcome(board)
@@ -88,11 +88,11 @@ def _told(board: Board, event: Event) -> list[words.JobObject]:
     return [board.jobs[x["id"]] for x in jobs if x["id"] in board.jobs]
 
 
-def _goes_on(board: Board) -> str:
+def _goes_on(board: Board, ids: Sequence[str]) -> str:
     living = board.living
     if not living:
         return ""
-    again = " ".join(["htdl watch", *(words.short_id(x) for x in living)])
+    again = " ".join(["htdl watch", *(words.short_id(x) for x in living if ids)])
     return (
         f"; {'the download goes' if len(living) == 1 else 'the downloads go'} on.  Follow again with: {again}"
     )

@@ -80,7 +80,8 @@ def why(job: JobObject) -> str:
 
 
 def is_ready(job: JobObject) -> bool:
-    return bool((job.get("readiness") or {}).get("ready"))
+    """Whether it can be watched already; of one that has ended the state says so."""
+    return not has_ended(job) and bool((job.get("readiness") or {}).get("ready"))
 
 
 def percent(job: JobObject) -> str:

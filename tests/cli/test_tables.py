@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.console import Console
+from rich.text import Text
+
+from htdl.cli import tables
+from htdl.cli.bars import bar
+from tests.cli.objects import job
+
+NAMES = [
+    "Sintel.mkv",
+    "日本語の映画 第一話 とても長い名前のファイル そのに.mkv",
+    "🎬👨‍👩‍👧 family movie 🎥🎥🎥🎥🎥🎥🎥🎥🎥🎥🎥🎥🎥🎥",
+    "[bold red]markup[/bold red] [link=file:///etc]x[/link]",
+    "\x1b[31mred\x1b]0;title\x07\r\nsecond",
+    "\u202egpj.exe",
+    "é" * 100,
+    "x" * 500,
+]
+
+
+def draw(text: Text, width: int, *, color: bool = False) -> list[str]:
+    out = io.StringIO()
+    console = Console(
+        file=out,
+        width=width,
+        force_terminal=True,
+        color_system="truecolor" if color else None,
+        markup=False,
+        highlight=False,
+        emoji=False,
+        _environ={},
+    )
+    console.print(text, overflow="crop", no_wrap=True)
+    return out.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("width", [80, 100, 160])
+def test_columns_are_straight_whatever_the_names(width: int) -> None:
+    lines = draw(tables.job_table([job(name=name) for name in NAMES], width), width)
+    rows = lines[1:-1]
+    assert len(rows) == len(NAMES)
+    assert {cell_len(row.rstrip()) for row in rows} == {cell_len(rows[0].rstrip())}
+    assert {cell_len(row[: row.index("downloading")]) for row in rows} == {
+        cell_len(lines[0][: lines[0].index("STATE")])
+    }
+    assert all(cell_len(line) <= width for line in lines)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_control_character_and_no_markup_gets_through(name: str) -> None:
+    drawn = "".join(draw(tables.job_table([job(name=name)], 80), 80))
+    assert drawn.isprintable()
+    if name.startswith("[bold"):
+        assert "[bold red]" in drawn
+
+
+def test_everything_asked_for_is_in_a_wide_row() -> None:
+    row = draw(tables.job_table([job(upload_speed=2048, ready=True)], 160), 160)[1]
+    for cell in (
+        "3f2a91bc",
+        "Sintel.mkv",
+        "downloading",
+        "━",
+        "25%",
+        "▶",
+        "1.0M/s",
+        "2.0K/s",
+        "3s",
+        "4.0M",
+        " 7",
+    ):
+        assert cell in row
+
+
+def test_the_reason_runs_below_the_row() -> None:
+    blocked = job(
+        blocked_by="disk_full", download_speed=0, detail="needs 3 GiB more\x1b[0m than there is " * 5
+    )
+    lines = draw(tables.job_table([blocked], 80), 80)
+    assert r"└ needs 3 GiB more\x1b[0m" in lines[2]
+    assert cell_len(lines[2]) == 80
+
+
+def test_what_is_left_out_is_counted() -> None:
+    assert "… and 7 more: htdl status --all" in draw(tables.job_table([job()], 80, more=7), 80)[2]
+
+
+@pytest.mark.parametrize("height", [5, 10, 30])
+def test_a_live_table_fits_the_terminal(height: int) -> None:
+    jobs = [job(blocked_by="no_peers") for _ in range(50)]
+    lines = draw(tables.job_table(jobs, 80, most_lines=height), 80)
+    assert len(lines) <= height
+    assert f"… and {50 - (len(lines) - 3) // 2} more" in lines[-2]
+
+
+def test_totals_add_up() -> None:
+    jobs = [job(), job(), job(status="COMPLETED", done_bytes=4 << 20, download_speed=0)]
+    assert tables.totals(jobs) == "2 downloading, 1 completed · 2.0 MiB/s down · 6.0 MiB to come"
+
+
+def test_without_colour_there_is_no_escape() -> None:
+    assert "\x1b" not in "".join(draw(tables.job_table([job()], 80), 80))
+    assert "\x1b" in "".join(draw(tables.job_table([job()], 80), 80, color=True))
+
+
+def test_details_hold_the_files_and_the_verdict() -> None:
+    drawn = "\n".join(draw(tables.job_details(job(ready=True, max_download_speed=1024), 80), 80))
+    for part in (
+        "Sintel.mkv",
+        "25%, 1.0 MiB of 4.0 MiB, 3s to go",
+        "yes: 25 % are here",
+        "1.0 KiB/s down",
+        "/downloads/x",
+    ):
+        assert part in drawn
+
+
+@settings(max_examples=300)
+@given(st.text(), st.integers(1, 60))
+def test_a_cell_is_as_wide_as_told(text: str, width: int) -> None:
+    clean = "".join(x for x in text if x.isprintable())
+    assert cell_len(tables.fit(Text(clean), width).plain) == width
+
+
+@given(st.floats(0, 100), st.integers(1, 60))
+def test_a_bar_is_as_wide_as_told_and_full_only_at_the_end(percent: float, width: int) -> None:
+    drawn = bar(percent, width).plain
+    assert cell_len(drawn) == width
+    assert (drawn == "━" * width) == (percent == 100)

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from htdl.cli import units
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1024, "1.0 KiB"),
+        (1536, "1.5 KiB"),
+        ((1 << 20) - 1, "1023 KiB"),
+        (1 << 20, "1.0 MiB"),
+        (200 << 20, "200 MiB"),
+        (1 << 40, "1.0 TiB"),
+    ],
+)
+def test_sizes_in_words(count: int, words: str) -> None:
+    assert units.size(count) == words
+
+
+@given(st.integers(0, 1 << 59))
+def test_short_forms_fit_their_columns(count: int) -> None:
+    assert len(units.short_size(count)) <= 5
+    assert len(units.short_speed(count)) <= 7
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(-1, "-"), (0, "0s"), (59.9, "59s"), (60, "1m00s"), (252, "4m12s"), (3900, "1h05m"), (183_600, "2d03h")],
+)
+def test_durations_in_words(seconds: float, words: str) -> None:
+    assert units.duration(seconds) == words
+
+
+@given(st.floats(0, 8_640_000 - 1))
+def test_durations_fit_their_column(seconds: float) -> None:
+    assert len(units.duration(seconds)) <= 6
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [
+        ("500", 500 << 10),
+        ("500K", 500 << 10),
+        ("500KB/s", 500 << 10),
+        ("2m", 2 << 20),
+        ("1.5 MiB", 3 << 19),
+        ("none", -1),
+    ],
+)
+def test_speeds_are_read(text: str, limit: int) -> None:
+    assert units.parse_speed(text) == limit
+
+
+@pytest.mark.parametrize("text", ["", "fast", "-5", "0", "1e9", "5X", "K"])
+def test_what_is_no_speed_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):
+        units.parse_speed(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("90s", 90), ("1.5m", 90), ("1h", 3600), ("2D", 172_800)]
+)
+def test_times_are_read(text: str, seconds: float) -> None:
+    assert units.parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-1", "5w", "inf", "nan"])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):
+        units.parse_duration(text)

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from htdl.cli import words
+from tests.cli.objects import job
+
+
+@given(st.text())
+def test_whatever_comes_is_one_line_without_control_characters(text: str) -> None:
+    shown = words.printable(text)
+    assert shown.isprintable()
+    shown.encode()  # no broken surrogate is left
+
+
+@pytest.mark.parametrize("text", ["Sintel", "日本語", "Амели", "🎬 film", "naïve", "é"])
+def test_ordinary_names_stay_as_they_are(text: str) -> None:
+    assert words.printable(text) == text
+
+
+def test_escapes_show_what_was_there() -> None:
+    assert words.printable("a\x1b[2Jb\u202ec\nd\x9b") == r"a\x1b[2Jb\u202ec\nd\x9b"
+
+
+@pytest.mark.parametrize(
+    ("fields", "word"),
+    [
+        ({}, "downloading"),
+        ({"status": "PENDING", "blocked_by": "queue"}, "queued"),
+        ({"status": "PENDING"}, "pending"),
+        ({"wish": "PAUSE"}, "pausing"),
+        ({"wish": "PAUSE", "status": "PAUSED"}, "paused"),
+        ({"wish": "CANCEL"}, "cancelling"),
+        ({"wish": "CANCEL", "status": "CANCELLED"}, "cancelled"),
+        ({"status": "COMPLETED", "seeding": True}, "seeding"),
+        ({"status": "COMPLETED"}, "completed"),
+    ],
+)
+def test_the_state_in_a_word(fields: dict[str, object], word: str) -> None:
+    assert words.state(job(**fields)) == word
+
+
+def test_a_failed_job_says_why() -> None:
+    assert words.why(job(status="FAILED", error_message="tracker says\x1b no")) == r"tracker says\x1b no"
+
+
+def test_a_job_that_moves_needs_no_reason() -> None:
+    assert words.why(job(detail="downloading from 7 peers")) == ""
+
+
+def test_a_job_that_stands_says_what_it_does() -> None:
+    assert (
+        words.why(job(download_speed=0, detail="fetching metadata, 3 peers")) == "fetching metadata, 3 peers"
+    )
+
+
+@pytest.mark.parametrize(
+    "blocked", ["disk_full", "no_peers", "no_metadata", "peers_choking", "tracker_error", "queue"]
+)
+def test_every_reason_that_blocks_has_words(blocked: str) -> None:
+    said = words.why(job(blocked_by=blocked))
+    assert " " in said
+    assert "_" not in said
+
+
+def test_only_a_living_job_is_marked_as_ready() -> None:
+    assert words.is_ready(job(ready=True))
+    assert not words.is_ready(job())
+    assert not words.is_ready(job(ready=True, status="COMPLETED"))
+
+
+def test_a_nameless_job_is_called_by_its_hash() -> None:
+    assert words.name(job(name="", info_hash="ab" * 20)) == "ab" * 20
