@@ -40,6 +40,7 @@ ProgressCallback = Callable[[str, int, int, int], None]
 """Called with job id, progress 0-100, speed in bytes a second, ETA in seconds (-1 unknown)."""
 
 _URL = "/?&=%,:+~"  # what stands as it is in a path with its query; the rest is escaped
+_HUNG_UP = "hung_up"  # the code of NoDaemon when there was one a moment ago
 _RETRY_SECONDS = 0.2  # between two tries to reach a daemon that is being restarted
 _PATIENCE_SECONDS = 60.0  # how long `wait` and `start_download` let a daemon be away
 
@@ -239,25 +240,26 @@ class Client:
     def _exchange(
         self, method: str, path: str, body: object = None, accept: tuple[int, ...] = ()
     ) -> tuple[Any, dict[str, str]]:
-        with self._answering(), self._open(method, path, body)[0] as response:
+        with self._answering(), self._open(method, path, body) as (response, _):
             value = _checked(response, accept)
             return value, dict(response.headers.items())
 
-    def _open(self, method: str, path: str, body: object) -> tuple[http.client.HTTPResponse, socket.socket]:
-        """Send a request and read the head of its answer."""
+    @contextlib.contextmanager
+    def _open(
+        self, method: str, path: str, body: object = None
+    ) -> Iterator[tuple[http.client.HTTPResponse, socket.socket]]:
+        """Send a request; the head of its answer has been read."""
         import http.client
 
         data = None if body is None else json.dumps(body).encode()
         if data is not None and len(data) > wire.MAX_REQUEST_BYTES:
             raise BadRequest(f"the request is larger than {wire.MAX_REQUEST_BYTES} bytes")
         connection = http.client.HTTPConnection("htdl")
-        connection.sock = sock = self._connect()
-        try:
+        with self._connect() as sock:
+            connection.sock = sock
             connection.request(method, quote(path, safe=_URL), data, {"Connection": "close"})
-            return connection.getresponse(), sock
-        except BaseException:
-            connection.close()
-            raise
+            with connection.getresponse() as response:
+                yield response, sock
 
     def _connect(self) -> socket.socket:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -287,6 +289,7 @@ class Client:
             raise NoDaemon(
                 f"the daemon on {self.socket} hung up before it had answered",
                 hint="it may have ended, or be starting again: htdl daemon status",
+                code=_HUNG_UP,
             ) from exc
 
     def _follow(
@@ -301,7 +304,9 @@ class Client:
             try:
                 yield from self._stream(path, deadline)
                 heard = time.monotonic()
-            except NoDaemon:
+            except NoDaemon as exc:
+                if heard is None and exc.code == _HUNG_UP:
+                    heard = time.monotonic()
                 if heard is None or time.monotonic() - heard >= patience:
                     raise
             if not patience:
@@ -313,12 +318,9 @@ class Client:
         """The lines of one event stream until it ends, or breaks in the middle."""
         import http.client
 
-        with self._answering():
-            response, sock = self._open("GET", path, None)
+        with self._answering(), self._open("GET", path) as (response, sock):
             if response.status != 200:
-                with response:
-                    _checked(response)
-        with response:
+                _checked(response)
             while True:
                 sock.settimeout(_remaining(deadline))
                 try:
