@@ -33,12 +33,10 @@ def delete(save_path: Path, paths: Iterable[str], info_hash: str) -> int:
     elsewhere is never followed.
     """
     home = save_path.resolve()
-    targets = [save_path / path for path in paths] + [save_path / f".{info_hash}.parts"]
+    named = [save_path / path for path in paths] + [save_path / f".{info_hash}.parts"]
+    targets = [target for target in named if _is_inside(target, home)]
     removed = 0
     for target in targets:
-        if not target.parent.resolve().is_relative_to(home):
-            log.warning("not removed, since it lies elsewhere: %s", target)
-            continue
         try:
             target.unlink()
             removed += 1
@@ -48,6 +46,16 @@ def delete(save_path: Path, paths: Iterable[str], info_hash: str) -> int:
             log.warning("cannot remove %s: %s", target, exc)
     _prune({target.parent for target in targets}, save_path)
     return removed
+
+
+def _is_inside(target: Path, home: Path) -> bool:
+    try:
+        inside = target.parent.resolve().is_relative_to(home)
+    except (OSError, RuntimeError):  # links that go round in circles; which of the two differs by Python
+        inside = False
+    if not inside:
+        log.warning("not removed, since it lies elsewhere: %s", target)
+    return inside
 
 
 def _prune(folders: Iterable[Path], save_path: Path) -> None:

@@ -122,7 +122,7 @@ def needed_bytes(job: Job) -> int:
 
 def is_stalled(job: Job, known: Facts, limits: Limits) -> bool:
     """Whether a running job has found nothing for so long that it holds no slot."""
-    if job.status is not State.DOWNLOADING or known.is_watched:
+    if job.status is not State.DOWNLOADING or not known.is_held or known.is_watched:
         return False
     patience = limits.stall_seconds if job.has_metadata else limits.metadata_seconds
     return known.idle_seconds >= patience

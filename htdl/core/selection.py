@@ -74,7 +74,9 @@ def _is_junk(file: TorrentFile, largest: int) -> bool:
 
 
 def _matches(file: TorrentFile, pattern: str) -> bool:
-    if pattern.isdecimal():
+    if pattern.isascii() and pattern.isdecimal():
         return file.index == int(pattern)
     path, pattern = file.path.casefold(), pattern.casefold()
-    return fnmatchcase(path, pattern) or fnmatchcase(PurePosixPath(path).name, pattern)
+    names = (path, PurePosixPath(path).name)
+    # a name with brackets, [Group] Film.mkv, is meant as it stands
+    return pattern in names or any(fnmatchcase(name, pattern) for name in names)
