@@ -24,6 +24,7 @@ def command(app: App, ids: tuple[str, ...], everything: bool, delete: bool, yes:
 
     With --delete it also removes the data of a download that has ended already.
     """
+    single = len(ids) == 1
     targets = many.chosen(app, ids, everything, ("PENDING", "DOWNLOADING", "CONVERTING", "PAUSED"))
     if everything and targets and not yes and not _confirmed(len(targets), delete):
         click.echo("nothing was cancelled", err=True)
@@ -35,7 +36,7 @@ def command(app: App, ids: tuple[str, ...], everything: bool, delete: bool, yes:
             f"\n  its data is removed: {printable(job['save_path'])}" if delete else ""
         )
 
-    return many.act(app, "cancel", targets, said, as_json=as_json, body={"delete": delete})
+    return many.act(app, "cancel", targets, said, as_json=as_json, single=single, body={"delete": delete})
 
 
 def _confirmed(count: int, delete: bool) -> bool:

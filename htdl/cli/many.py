@@ -35,9 +35,16 @@ def each(things: Iterable[T], action: Callable[[T], Job], *, as_json: bool) -> t
 
 
 def act(
-    app: App, verb: str, ids: Sequence[str], said: Callable[[Job], str], *, as_json: bool, body: Any = None
+    app: App,
+    verb: str,
+    ids: Sequence[str],
+    said: Callable[[Job], str],
+    *,
+    as_json: bool,
+    single: bool,
+    body: Any = None,
 ) -> int:
-    """Do one verb to jobs and say so, a line each; returns the exit code."""
+    """Do one verb to jobs and say so, a line each; returns the exit code.  `single` prints a JSON object."""
 
     def one(prefix: str) -> Job:
         job = app.act(verb, prefix, body)
@@ -47,7 +54,7 @@ def act(
 
     done, code = each(ids, one, as_json=as_json)
     if as_json:
-        print_jobs(done, single=len(ids) == 1)
+        print_jobs(done, single=single)
     elif not ids:
         click.echo("there is nothing to do")
     return code

@@ -16,5 +16,8 @@ from htdl.cli.options import as_json, examples, job_ids
 @click.pass_obj
 def command(app: App, ids: tuple[str, ...], everything: bool, as_json: bool) -> int:
     """Let downloads stand still.  What is here stays; resume goes on with it."""
+    single = len(ids) == 1
     targets = many.chosen(app, ids, everything, ("PENDING", "DOWNLOADING", "CONVERTING"))
-    return many.act(app, "pause", targets, lambda job: f"paused {many.named(job)}", as_json=as_json)
+    return many.act(
+        app, "pause", targets, lambda job: f"paused {many.named(job)}", as_json=as_json, single=single
+    )

@@ -16,5 +16,8 @@ from htdl.cli.options import as_json, examples, job_ids
 @click.pass_obj
 def command(app: App, ids: tuple[str, ...], everything: bool, as_json: bool) -> int:
     """Let paused downloads go on."""
+    single = len(ids) == 1
     targets = many.chosen(app, ids, everything, ("PAUSED",))
-    return many.act(app, "resume", targets, lambda job: f"resumed {many.named(job)}", as_json=as_json)
+    return many.act(
+        app, "resume", targets, lambda job: f"resumed {many.named(job)}", as_json=as_json, single=single
+    )

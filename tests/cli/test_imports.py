@@ -7,19 +7,54 @@ import sys
 
 import pytest
 
-HEAVY = {"libtorrent", "sqlite3", "sqlite_utils", "aiohttp", "msgspec", "asyncio", "rich", "watchfiles", "platformdirs"}
-VERBS = ["add", "status", "show", "watch", "wait", "cancel", "pause", "resume", "retry", "remove", "stats", "events"]
+HEAVY = {
+    "libtorrent",
+    "sqlite3",
+    "sqlite_utils",
+    "aiohttp",
+    "msgspec",
+    "asyncio",
+    "rich",
+    "watchfiles",
+    "platformdirs",
+}
+VERBS = [
+    "add",
+    "status",
+    "show",
+    "watch",
+    "wait",
+    "cancel",
+    "pause",
+    "resume",
+    "retry",
+    "remove",
+    "stats",
+    "events",
+]
 
 
 def loaded(code: str) -> set[str]:
     code += "\nimport sys; print(*sys.modules)"
-    return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
+    return set(
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout.split()
+    )
 
 
 def test_the_entry_point_loads_no_verb_and_nothing_heavy() -> None:
     modules = loaded("import htdl.cli.main")
     assert not modules & HEAVY
-    assert not modules & {"http.client", "json", "subprocess", "htdl.client", "htdl.wire", "htdl.jobs", "htdl.config"}
+    assert not modules & {
+        "http.client",
+        "json",
+        "subprocess",
+        "htdl.client",
+        "htdl.wire",
+        "htdl.jobs",
+        "htdl.config",
+    }
     assert {x for x in modules if x.startswith("htdl.cli.")} == {
         "htdl.cli.main",
         "htdl.cli.app",

@@ -140,7 +140,10 @@ def _answer(listener: socket.socket, body: bytes) -> None:
 
 def test_a_reader_that_goes_away_is_no_error(daemon: Daemon) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "htdl", "stats"], env=daemon.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-m", "htdl", "stats"],
+        env=daemon.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     assert process.stdout
     assert process.stderr

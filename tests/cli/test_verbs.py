@@ -1,0 +1,254 @@
+"""Each verb once, by the real command line against the real daemon and a real swarm."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from tests.daemons import Daemon
+from tests.swarm import Swarm
+from tests.waiting import until
+
+DEAD = "a" * 40  # nobody has it
+
+
+def begin(daemon: Daemon, *args: str) -> subprocess.Popen[str]:
+    """A command that goes on for a while."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "htdl", *args],
+        env=daemon.env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def add(daemon: Daemon, source: str, *options: str) -> str:
+    result = daemon.htdl("add", "--quiet", source, *options)
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
+
+
+def test_a_torrent_file_in_and_a_video_out(daemon: Daemon, swarm: Swarm) -> None:
+    torrent = swarm.seed({"film.mkv": 300_000}, name="film.mkv")
+    added = json.loads(daemon.htdl("add", "--json", torrent.magnet).stdout)
+    assert (added["info_hash"], added["progress"]) == (torrent.info_hash, 0)
+    job_id = added["id"]
+
+    waited = daemon.htdl("wait", job_id[:6], "--timeout", "30", "--json")
+    assert waited.returncode == 0, waited.stderr
+    done = json.loads(waited.stdout)
+    assert (done["status"], done["progress_exact"]) == ("COMPLETED", 100.0)
+
+    shown = daemon.htdl("show", job_id[:6]).stdout
+    assert done["file_path"] in shown
+    assert "film.mkv" in shown
+    table = daemon.htdl("status").stdout.splitlines()
+    assert table[0].split() == ["ID", "STATE", "DONE", "DOWN", "UP", "ETA", "SIZE", "PEERS", "NAME"]
+    assert table[1].startswith(job_id[:8])
+    assert "100%" in table[1]
+    assert json.loads(daemon.htdl("status", "--json").stdout)[0]["id"] == job_id
+    assert json.loads(daemon.htdl("stats", "--json").stdout)["by_status"]["COMPLETED"] == 1
+    assert "success" in daemon.htdl("stats").stdout
+
+
+def test_the_same_torrent_is_not_added_twice(daemon: Daemon) -> None:
+    job_id = add(daemon, DEAD)
+    again = daemon.htdl("add", DEAD)
+    assert (again.returncode, again.stdout) == (0, f"already here: {job_id[:8]}  {DEAD}\n")
+
+
+def test_each_source_is_tried_and_each_fault_told(daemon: Daemon) -> None:
+    result = daemon.htdl("add", "--json", "/missing.torrent", DEAD, "magnet:?xt=nonsense")
+    assert result.returncode == 5
+    assert [x["info_hash"] for x in json.loads(result.stdout)] == [DEAD]
+    assert [json.loads(x)["error"]["code"] for x in result.stderr.splitlines()] == [
+        "bad_source",
+        "bad_source",
+    ]
+
+
+def test_a_torrent_comes_through_a_pipe(daemon: Daemon, swarm: Swarm) -> None:
+    torrent = swarm.seed({"piped.mkv": 100_000}, name="piped.mkv")
+    result = subprocess.run(
+        [sys.executable, "-m", "htdl", "add", "-"],
+        env=daemon.env,
+        input=torrent.metainfo,
+        capture_output=True,
+        timeout=30,
+    )
+    assert result.returncode == 0, result.stderr
+    assert b"piped.mkv" in result.stdout
+
+
+def test_options_of_add_reach_the_job(daemon: Daemon) -> None:
+    which = ["--video-id", "film-1", "--file", "*.mkv", "--file", "3"]
+    limits = ["--max-down", "500K", "--max-up", "10"]
+    job = json.loads(
+        daemon.htdl("add", "--json", DEAD, "--paused", "--priority", "7", *which, *limits).stdout
+    )
+    assert (job["priority"], job["wish"], job["video_id"]) == (7, "PAUSE", "film-1")
+    assert (job["max_download_speed"], job["max_upload_speed"]) == (500 << 10, 10 << 10)
+    assert job["selection"] == ["*.mkv", "3"]
+
+
+def test_pause_and_resume(daemon: Daemon) -> None:
+    job_id = add(daemon, DEAD)
+    assert daemon.htdl("pause", job_id[:8]).stdout.startswith(f"paused {job_id[:8]}")
+    until(lambda: daemon.client.job(job_id).status == "PAUSED")
+    assert json.loads(daemon.htdl("resume", "--all", "--json").stdout)[0]["id"] == job_id
+    until(lambda: daemon.client.job(job_id).status != "PAUSED")
+    assert daemon.htdl("resume", "--all").stdout == "there is nothing to do\n"
+
+
+def test_cancel_retry_and_remove(daemon: Daemon) -> None:
+    job_id = add(daemon, DEAD)
+    assert daemon.htdl("remove", job_id).returncode == 9
+    told = daemon.htdl("cancel", job_id, "--delete").stdout
+    assert daemon.client.job(job_id).save_path in told
+    until(lambda: daemon.client.job(job_id).status == "CANCELLED")
+    assert daemon.htdl("retry", job_id).returncode == 0
+    until(lambda: daemon.client.job(job_id).status == "DOWNLOADING")
+    assert daemon.htdl("cancel", "--all", "--yes").returncode == 0
+    until(lambda: daemon.client.job(job_id).status == "CANCELLED")
+    assert daemon.htdl("remove", job_id[:8]).stdout.startswith("removed")
+    assert daemon.htdl("show", job_id).returncode == 4
+
+
+def test_cancel_all_asks_first(daemon: Daemon) -> None:
+    job_id = add(daemon, DEAD)
+    asked = subprocess.run(
+        [sys.executable, "-m", "htdl", "cancel", "--all"],
+        env=daemon.env,
+        input="n\n",
+        capture_output=True,
+        text=True,
+    )
+    assert asked.returncode == 1
+    assert "Cancel 1 download?" in asked.stderr
+    assert daemon.client.job(job_id).wish == "RUN"
+
+
+def test_status_limits_and_filters(daemon: Daemon) -> None:
+    for letter in "abc":
+        add(daemon, letter * 40, "--paused")
+    assert "... and 1 more: htdl status --all" in daemon.htdl("status", "-n", "2").stdout
+    assert len(json.loads(daemon.htdl("status", "--json", "--limit", "2").stdout)) == 2
+    assert daemon.htdl("status", "-s", "completed").stdout == "no such downloads\n"
+
+
+def test_wait_tells_how_it_ended(daemon: Daemon) -> None:
+    job_id = add(daemon, DEAD)
+    assert daemon.htdl("wait", job_id, "--timeout", "0.2s").returncode == 7
+    assert daemon.htdl("wait", "0000").returncode == 4
+    daemon.client.cancel(job_id)
+    assert daemon.htdl("wait", job_id, "--timeout", "20").returncode == 1
+
+
+def test_watch_ends_with_the_download(daemon: Daemon, swarm: Swarm) -> None:
+    torrent = swarm.seed({"film.mkv": 300_000}, name="film.mkv")
+    result = daemon.htdl("add", "--watch", torrent.magnet)
+    assert result.returncode == 0, result.stderr
+    assert "100%" in result.stdout.splitlines()[-1]
+    assert "\x1b" not in result.stdout
+
+
+def test_watch_tells_of_a_cancelled_download(daemon: Daemon) -> None:
+    job_id = add(daemon, DEAD)
+    watching = begin(daemon, "watch", job_id[:8], "--json")
+    assert watching.stdout
+    assert json.loads(watching.stdout.readline())["event"] == "state"
+    daemon.client.cancel(job_id)
+    output, _ = watching.communicate(timeout=20)
+    assert json.loads(output.splitlines()[-1])["job"]["status"] == "CANCELLED"
+    assert watching.returncode == 1
+
+
+def test_watch_survives_a_restart(daemon: Daemon) -> None:
+    job_id = add(daemon, DEAD)
+    watching = begin(daemon, "watch", "--json")
+    assert watching.stdout
+    assert json.loads(watching.stdout.readline())["event"] == "state"
+    daemon.restart()
+    states = (json.loads(line) for line in watching.stdout)
+    assert next(x for x in states if x["event"] == "state")["jobs"][0]["id"] == job_id
+    daemon.client.cancel(job_id)
+    watching.communicate(timeout=20)
+    assert watching.returncode == 1
+
+
+def test_an_interrupt_stops_following_only(daemon: Daemon) -> None:
+    watching = begin(daemon, "add", DEAD, "--watch")
+    assert watching.stdout
+    job_id = watching.stdout.readline().split()[1]
+    watching.stdout.readline()  # it follows now
+    watching.send_signal(signal.SIGINT)
+    _, told = watching.communicate(timeout=20)
+    assert watching.returncode == 130
+    assert f"htdl watch {job_id}" in told
+    assert daemon.client.job(job_id).wish == "RUN"
+
+
+def test_events_are_lines_of_json(daemon: Daemon) -> None:
+    following = begin(daemon, "events")
+    assert following.stdout
+    assert json.loads(following.stdout.readline())["event"] == "state"
+    job_id = add(daemon, DEAD)
+    added = json.loads(following.stdout.readline())
+    assert (added["event"], added["job"]["id"]) == ("added", job_id)
+    daemon.stop()
+    following.communicate(timeout=10)
+    assert following.returncode == 0
+
+
+def test_the_daemon_says_how_it_is(daemon: Daemon) -> None:
+    assert daemon.process
+    told = json.loads(daemon.htdl("daemon", "status", "--json").stdout)
+    assert (told["ok"], told["pid"]) == (True, daemon.process.pid)
+    assert f"pid {daemon.process.pid}" in daemon.htdl("daemon", "status").stdout
+    assert daemon.htdl("daemon", "start").stdout == "the daemon runs already\n"
+    assert daemon.htdl("daemon", "reload").stdout == "nothing has changed\n"
+    assert "torrent.max_connections = 200" in daemon.htdl("config", "show").stdout
+
+
+def test_add_starts_a_daemon_and_stop_ends_it(offline: Daemon) -> None:
+    try:
+        added = offline.htdl("add", "--quiet", DEAD)
+        assert added.returncode == 0, added.stderr
+        assert offline.client.job(added.stdout.strip()).info_hash == DEAD
+        assert offline.state.joinpath("daemon.log").stat().st_mode & 0o077 == 0
+        assert offline.htdl("daemon", "stop").returncode == 0
+        assert offline.htdl("daemon", "status").returncode == 3
+        assert (
+            offline.htdl("daemon", "start").returncode == 0
+        )  # at once, while the old one may still be ending
+        assert offline.client.job(added.stdout.strip()).info_hash == DEAD
+    finally:
+        offline.htdl("daemon", "stop")
+
+
+def test_a_daemon_that_cannot_start_says_why(offline: Daemon) -> None:
+    offline.config.write_text("[torrent]\nmax_connections = 'many'\n")
+    result = offline.htdl("daemon", "start")
+    assert result.returncode == 1
+    assert "torrent.max_connections" in result.stderr
+
+
+@pytest.mark.parametrize("command", [("status",), ("show", "ID"), ("stats",), ("watch",), ("add", DEAD)])
+def test_nothing_is_coloured_in_a_pipe(make_daemon: Callable[..., Daemon], command: tuple[str, ...]) -> None:
+    daemon = make_daemon("plain")
+    job_id = add(daemon, DEAD)
+    daemon.client.cancel(job_id)
+    until(lambda: daemon.client.job(job_id).status == "CANCELLED")
+    result = daemon.htdl(
+        *(job_id if x == "ID" else x for x in command), env={"TERM": "xterm", "FORCE_COLOR": "1"}
+    )
+    assert result.stdout
+    assert result.stdout.isascii()
+    assert "\x1b" not in result.stdout + result.stderr
