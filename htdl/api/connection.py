@@ -15,6 +15,10 @@ from htdl.errors import BadRequest
 log = logging.getLogger(__name__)
 
 
+# Each holds a file descriptor, of which a process commonly has 1024; torrents and their peers need the rest.
+MAX_CONNECTIONS = 512
+
+
 class Connection(web.RequestHandler):
     """`gone` is done once the client has hung up.
 
@@ -22,7 +26,7 @@ class Connection(web.RequestHandler):
     aiohttp's keep-alive timer runs from the start and is not wound by single bytes.
     """
 
-    __slots__ = ("gone",)
+    __slots__ = ("_server", "gone")
 
     def __init__(self, server: web.Server, *, seconds: float) -> None:
         loop = asyncio.get_running_loop()
@@ -35,7 +39,15 @@ class Connection(web.RequestHandler):
             auto_decompress=False,  # nobody compresses for a local socket; so nothing can explode
             access_log=None,  # type: ignore[arg-type]  # aiohttp's own way to say "no access log"
         )
+        self._server = server
         self.gone: asyncio.Future[None] = loop.create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        if len(self._server.connections) > MAX_CONNECTIONS:
+            log.debug("too many connections, the newest is closed: most=%d", MAX_CONNECTIONS)
+            assert isinstance(transport, asyncio.Transport)
+            transport.abort()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)

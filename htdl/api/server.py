@@ -24,6 +24,10 @@ __all__ = ["Controls", "Server"]
 REQUEST_SECONDS = 10.0
 STOP_SECONDS = 1.0  # for requests under way; the daemon as a whole has five
 
+# asyncio's `backlog` is both the kernel's queue, set right again after it, and how often it accepts in a row;
+# out of file descriptors it logs a trace for each of these.
+_ACCEPTS = 16
+
 
 class Server:
     """The control socket at `socket`, or on `inherited`, a listening socket that systemd made.
@@ -59,8 +63,9 @@ class Server:
         requests = self._runner.server
         assert requests is not None
         self._server = await asyncio.get_running_loop().create_unix_server(
-            lambda: Connection(requests, seconds=self._seconds), sock=sock, backlog=listener.BACKLOG
+            lambda: Connection(requests, seconds=self._seconds), sock=sock, backlog=_ACCEPTS
         )
+        sock.listen(listener.BACKLOG)
 
     async def stop(self) -> None:
         """No more connections; requests under way get `STOP_SECONDS`.  The socket's file goes first, so that

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 import pytest
 
 from htdl import wire
+from htdl.api.connection import MAX_CONNECTIONS
 from tests.api.serving import SECONDS, Serving, read_all
 
 GET = b"GET /health HTTP/1.1\r\nHost: x\r\n"
@@ -109,6 +110,18 @@ def test_500_silent_connections_do_not_keep_others_out(served: Serving) -> None:
         silent = [stack.enter_context(served.connect()) for _ in range(500)]
         assert served.client.health().ok
         assert [sock.recv(1) for sock in silent] == [b""] * 500
+
+
+def test_more_connections_than_there_is_room_for_are_closed_at_once(served: Serving) -> None:
+    with contextlib.ExitStack() as stack:
+        first = stack.enter_context(served.connect())
+        many = [stack.enter_context(served.connect()) for _ in range(MAX_CONNECTIONS + 49)]
+        first.sendall(GET + b"\r\n")
+        assert first.recv(1 << 16).startswith(b"HTTP/1.1 200")
+        assert [read_all(sock) for sock in many[MAX_CONNECTIONS - 1 :]] == [b""] * 50
+        with pytest.raises(BlockingIOError):  # while those that came in time are still there
+            many[MAX_CONNECTIONS - 2].recv(1, socket.MSG_DONTWAIT)
+        assert read_all(many[0]) == b""  # after its time, and then there is room again
 
 
 @pytest.mark.parametrize(
