@@ -185,9 +185,14 @@ def flat(config: Config) -> dict[str, Any]:
     """{"torrent.max_connections": 200, …} in the order of the sections; paths as text."""
     return {
         f"{section}.{key}": value
-        for section, table in msgspec.to_builtins(config, enc_hook=str).items()
+        for section, table in msgspec.to_builtins(config, enc_hook=_plain).items()
         for key, value in table.items()
     }
+
+
+def _plain(value: Path | Size) -> int | str:
+    """What msgspec does not know: it takes no subclass of int."""
+    return int(value) if isinstance(value, Size) else str(value)
 
 
 def changed(old: Config, new: Config) -> list[str]:
