@@ -64,7 +64,7 @@ def _draw(jobs: list[many.Job], total: int, *, filtered: bool) -> None:
         from htdl.cli import tables
 
         out = console()
-        out.print(tables.job_table(jobs, out.width, more=total - len(jobs)), overflow="crop", no_wrap=True)
+        out.print(tables.job_table(jobs, out.width, more=total - len(jobs)))
     else:
         from htdl.cli import plain
 

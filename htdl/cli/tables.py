@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.text import Text
 
 from htdl.cli import details, units, words
@@ -60,7 +60,10 @@ def job_table(jobs: Sequence[JobObject], width: int, *, more: int = 0, most_line
     tail = [Text(f"… and {left_out} more: htdl status --all", style="bright_black")] if left_out else []
     legend = f" · {READY} can be watched now" if any(map(words.is_ready, jobs)) else ""
     foot = Text(totals(jobs) + legend, style="bold")
-    return Text("\n").join([_heading(columns), *body, *tail, foot])
+    lines = [_heading(columns), *body, *tail, foot]
+    for line in lines:
+        line.truncate(width, overflow="ellipsis")
+    return Text("\n").join(lines)
 
 
 def totals(jobs: Sequence[JobObject]) -> str:
@@ -88,12 +91,12 @@ def job_details(job: JobObject, width: int) -> Text:
 
 def fit(text: Text, width: int, *, right: bool = False) -> Text:
     """Exactly `width` cells: padded, or cut with an ellipsis, however wide its characters are."""
-    length = cell_len(text.plain)
-    if length > width:
-        style = text.style
-        return Text(set_cell_size(set_cell_size(text.plain, width - 1).rstrip() + "…", width), style=style)
-    padding = " " * (width - length)
-    return Text.assemble(padding, text) if right else Text.assemble(text, padding)
+    padding = " " * (width - cell_len(text.plain))
+    if padding:
+        return Text.assemble(padding, text) if right else Text.assemble(text, padding)
+    cut = text.copy()
+    cut.truncate(width, overflow="ellipsis")
+    return cut
 
 
 def _columns(jobs: Sequence[JobObject], width: int) -> list[Column]:

@@ -37,7 +37,7 @@ def draw(text: Text, width: int, *, color: bool = False) -> list[str]:
         emoji=False,
         _environ={},
     )
-    console.print(text, overflow="crop", no_wrap=True)
+    console.print(text)
     return out.getvalue().splitlines()
 
 
@@ -103,6 +103,17 @@ def test_a_live_table_fits_the_terminal(height: int) -> None:
 def test_totals_add_up() -> None:
     jobs = [job(), job(), job(status="COMPLETED", done_bytes=4 << 20, download_speed=0)]
     assert tables.totals(jobs) == "2 downloading, 1 completed · 2.0 MiB/s down · 6.0 MiB to come"
+
+
+@pytest.mark.parametrize("width", [30, 50, 80])
+def test_no_line_is_ever_wrapped(width: int) -> None:
+    jobs = [
+        job(status=status, upload_speed=1 << 20, ready=True)
+        for status in ("DOWNLOADING", "PENDING", "PAUSED")
+    ]
+    lines = draw(tables.job_table(jobs, width), width)
+    assert len(lines) == 1 + len(jobs) + 1
+    assert all(cell_len(line) <= width for line in lines)
 
 
 def test_without_colour_there_is_no_escape() -> None:
