@@ -234,7 +234,7 @@ class Client:
         return self._exchange(method, path, body)
 
     def _job(self, method: str, job_id: str, rest: str = "", body: object = None) -> JobInfo:
-        path = f"{wire.API}/jobs/{quote(job_id, safe='')}{rest}"
+        path = f"{wire.API}/jobs/{quote(job_id, safe='', errors='replace')}{rest}"
         return wire.job_info(self._exchange(method, path, body)[0])
 
     def _exchange(
@@ -257,7 +257,9 @@ class Client:
         connection = http.client.HTTPConnection("htdl")
         with self._connect() as sock:
             connection.sock = sock
-            connection.request(method, quote(path, safe=_URL), data, {"Connection": "close"})
+            connection.request(
+                method, quote(path, safe=_URL, errors="replace"), data, {"Connection": "close"}
+            )
             with connection.getresponse() as response:
                 yield response, sock
 
@@ -298,7 +300,7 @@ class Client:
         """One event stream after the other, while no daemon is away for `patience` seconds; the first must
         answer at once.
         """
-        path = f"{wire.API}/events?{urlencode([('job', x) for x in job_ids])}"
+        path = f"{wire.API}/events?{urlencode([('job', x) for x in job_ids], errors='replace')}"
         heard: float | None = None
         while True:
             try:

@@ -82,6 +82,10 @@ def test_what_the_daemon_refuses_is_the_same_error_here(daemon: Daemon) -> None:
         daemon.client.jobs(status=["RUNNING"])
     with pytest.raises(NoSuchJob, match=r"nosuch/\.\./job"):
         daemon.client.job("nosuch/../job")
+    with pytest.raises(NoSuchJob):
+        daemon.client.job("\udcff")  # a byte of a command line that is not UTF-8
+    with pytest.raises(NoSuchJob):
+        next(daemon.client.events(["\udcff"]))
     for number in range(1, 18):  # of 17 ids two begin alike
         daemon.client.add(dead(number), paused=True)
     firsts = [job.id[0] for job in daemon.client.jobs()]
