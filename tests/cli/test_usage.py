@@ -121,7 +121,7 @@ def test_a_bug_is_kept_for_the_report_without_what_was_given(offline: Daemon) ->
         listener.listen()
         answering = threading.Thread(target=_answer, args=(listener, b"[1]"))
         answering.start()
-        result = offline.htdl("add", "https://example.org/?passkey=secret")
+        result = offline.htdl("--config", "/a/secret/place", "stats")
         answering.join(10)
     assert result.returncode == 1
     (log,) = offline.state.glob("bug-*.log")
