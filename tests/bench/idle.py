@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,7 @@ from pathlib import Path
 import libtorrent as lt
 
 from htdl.client import Client
-from htdl.jobs import State, Stats
+from htdl.jobs import State
 from tests.bench import place
 from tests.bench.processes import cpu_seconds, private_bytes, rss_bytes
 from tests.bench.report import Report, Row
@@ -42,13 +43,13 @@ def measure(options: argparse.Namespace) -> Report:
         rows.append(Row(name="empty daemon", value=base / 1e6, unit="MB"))
         empty.end()
         for name, add, is_there in (
-            ("seeding", _add_whole, lambda stats: stats.seeding == count),
-            ("paused and queued", _add_waiting, lambda stats: _waiting(stats) >= count),
+            ("seeding", _add_whole, partial(_seeds, torrents)),
+            ("paused and queued", _add_waiting, partial(_waits, count)),
         ):
             daemon = _daemon(folder / name, stack, active=100 if name == "seeding" else 1)
             started = time.perf_counter()
             _add_all(daemon, torrents, add)
-            until(partial(_asked, daemon, is_there), SETTING_UP_SECONDS)
+            until(partial(is_there, daemon), SETTING_UP_SECONDS)
             took = time.perf_counter() - started
             rows.append(Row(name=f"{count} {name}: added and settled", value=took, unit="s"))
             rows += _watch(daemon, f"{count} {name}", base, count)
@@ -95,10 +96,6 @@ def _add_waiting(daemon: Daemon, number: int, torrent: tuple[Path, bytes]) -> No
     Client(daemon.socket).add(torrent=torrent[1], video_id=f"v{number}", paused=number % 2 == 0)
 
 
-def _waiting(stats: Stats) -> int:
-    return stats.by_status[State.PAUSED] + stats.by_status[State.PENDING] + stats.active
-
-
 def _watch(daemon: Daemon, name: str, base: int, count: int) -> list[Row]:
     time.sleep(SETTLE_SECONDS)
     pid = _pid(daemon)
@@ -113,7 +110,7 @@ def _watch(daemon: Daemon, name: str, base: int, count: int) -> list[Row]:
     ]
 
 
-def _restart(daemon: Daemon, name: str, is_there: Callable[[Stats], bool]) -> list[Row]:
+def _restart(daemon: Daemon, name: str, is_there: Callable[[Daemon], bool]) -> list[Row]:
     """kill -9, so that nothing was prepared for it; until it answers, is healthy, and holds all again."""
     daemon.kill()
     start = time.perf_counter()
@@ -121,7 +118,7 @@ def _restart(daemon: Daemon, name: str, is_there: Callable[[Stats], bool]) -> li
     answers = time.perf_counter() - start
     until(lambda: daemon.client.health().ok)
     healthy = time.perf_counter() - start
-    until(partial(_asked, daemon, is_there), SETTING_UP_SECONDS)
+    until(partial(is_there, daemon), SETTING_UP_SECONDS)
     there = time.perf_counter() - start
     return [
         Row(name=f"{name}: restart to answering", value=answers, unit="s", target=RESTART_SECONDS),
@@ -135,5 +132,22 @@ def _pid(daemon: Daemon) -> int:
     return daemon.process.pid
 
 
-def _asked(daemon: Daemon, is_there: Callable[[Stats], bool]) -> bool:
-    return is_there(daemon.client.stats())
+def _seeds(torrents: list[tuple[Path, bytes]], daemon: Daemon) -> bool:
+    """Whether it answers the handshake (BEP 3) of every torrent, the last first."""
+    return all(_shakes_hands(daemon.port, lt.load_torrent_buffer(x).ti) for _, x in reversed(torrents))
+
+
+def _shakes_hands(port: int, info: lt.torrent_info) -> bool:
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as peer:
+        info_hash = info.info_hashes().v1.to_bytes()
+        peer.sendall(b"\x13BitTorrent protocol" + bytes(8) + info_hash + b"-BENCH0-" + bytes(12))
+        try:
+            return info_hash in peer.recv(68, socket.MSG_WAITALL)
+        except OSError:  # hung up: it does not have this torrent, yet
+            return False
+
+
+def _waits(count: int, daemon: Daemon) -> bool:
+    """Whether half of them are paused, and the others have been looked at."""
+    by_status = daemon.client.stats().by_status
+    return by_status[State.PAUSED] == count // 2 and by_status[State.DOWNLOADING] == 1
