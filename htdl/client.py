@@ -88,7 +88,7 @@ class Client:
     def add_or_get(self, request: AddRequest) -> tuple[JobInfo, bool]:
         """The job, and whether it is new."""
         fields, headers = self.request("POST", f"{wire.API}/jobs", body_of(request))
-        return wire.job_info(fields), headers.get("Htdl-Existing") != "true"
+        return wire.job_info(fields), headers.get(wire.EXISTING_HEADER) != "true"
 
     def jobs(self, status: Iterable[str] = (), limit: int | None = None) -> list[JobInfo]:
         """Those that live first, by priority and position; then the newest ended."""

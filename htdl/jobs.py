@@ -215,4 +215,6 @@ class Health:
     """Each check by name: "ok", or what is wrong in words."""
 
     ok: bool
+    version: str
+    pid: int
     checks: dict[str, str]

@@ -17,6 +17,8 @@ from htdl.jobs import Blocked, Job, JobFile, JobView, Readiness, State, Wish
 
 API = "/api/v1"
 VERSION_HEADER = "Htdl-Version"
+EXISTING_HEADER = "Htdl-Existing"  # "true": the torrent has a living job already
+TOTAL_HEADER = "Htdl-Total"  # how many jobs a list would have without its limit
 MAX_REQUEST_BYTES = 16 << 20  # a .torrent of 10 MiB in base64, and its frame
 
 # RFC 9110 section 15: the nearest standard status of each kind of error.
@@ -34,7 +36,16 @@ _STATUS: dict[type[errors.HtdlError], int] = {
     errors.HtdlError: 500,
 }
 _BY_CODE = {kind.code: kind for kind in _STATUS}
-_BY_STATUS = {404: errors.NoSuchJob, 400: errors.BadRequest, 409: errors.Refused, 422: errors.BadSource}
+_BY_STATUS = {
+    400: errors.BadRequest,
+    403: errors.Refused,
+    404: errors.NoSuchJob,
+    405: errors.BadRequest,
+    408: errors.BadRequest,
+    409: errors.Refused,
+    413: errors.BadRequest,
+    422: errors.BadSource,
+}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiohttp import web
 
-import htdl
 from htdl import wire
 from htdl.api import answers, bodies
 from htdl.errors import BadRequest
@@ -76,13 +74,13 @@ class Control:
         view, is_new = await self._service.add(await self._body(request, AddRequest))
         if is_new:
             return _job(view, status=201)
-        return _job(view, headers={"Htdl-Existing": "true"})
+        return _job(view, headers={wire.EXISTING_HEADER: "true"})
 
     async def _list(self, request: web.Request) -> web.Response:
         wanted = _job_query(bodies.query(request, "status", "limit"))
         views = await self._service.jobs(wanted)
         total = await self._service.count(wanted)
-        return answers.json(await answers.job_array(views), headers={"Htdl-Total": str(total)})
+        return answers.json(await answers.job_array(views), headers={wire.TOTAL_HEADER: str(total)})
 
     def _verb(self, verb: Callable[[str], Awaitable[JobView]]) -> Handler:
         """A verb that takes a job's id and nothing else."""
@@ -127,8 +125,7 @@ class Control:
 
     async def _health(self, request: web.Request) -> web.Response:
         health = await self._service.health()
-        told = {"ok": health.ok, "version": htdl.__version__, "pid": os.getpid(), "checks": health.checks}
-        return answers.json(told, status=200 if health.ok else 503)
+        return answers.json(health, status=200 if health.ok else 503)
 
     async def _config(self, request: web.Request) -> web.Response:
         return answers.json(self._controls.config())

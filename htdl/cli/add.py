@@ -112,4 +112,6 @@ def _add(app: App, body: dict[str, Any], *, start: bool) -> tuple[many.Job, bool
 
         background.start(app)
         job, headers = app.request("POST", "/jobs", body)
-    return job, headers.get("Htdl-Existing") == "true"
+    from htdl.wire import EXISTING_HEADER
+
+    return job, headers.get(EXISTING_HEADER) == "true"

@@ -43,10 +43,12 @@ class App:
 
     def jobs(self, status: Iterable[str] = (), limit: int | None = None) -> tuple[list[dict[str, Any]], int]:
         """Jobs in the daemon's order, and how many there are without the limit."""
+        from htdl.wire import TOTAL_HEADER
+
         query = [f"status={','.join(status)}"] if status else []
         query += [f"limit={limit}"] if limit is not None else []
         jobs, headers = self.request("GET", "/jobs" + ("?" + "&".join(query) if query else ""))
-        return jobs, int(headers.get("Htdl-Total", len(jobs)))
+        return jobs, int(headers.get(TOTAL_HEADER, len(jobs)))
 
     def job(self, prefix: str) -> dict[str, Any]:
         job: dict[str, Any] = self.call("GET", job_path(prefix))

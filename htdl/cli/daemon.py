@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import click
 
 from htdl.cli import background, units
@@ -14,7 +12,6 @@ from htdl.cli.words import printable
 from htdl.errors import TimedOut
 
 STOP_SECONDS = 10.0
-_POLL_SECONDS = 0.05
 
 
 @click.group(
@@ -49,12 +46,9 @@ def start(app: App) -> None:
 @click.pass_obj
 def stop(app: App) -> None:
     """Stop the daemon; downloads go on when it starts again."""
-    app.call("POST", "/shutdown")
-    deadline = time.monotonic() + STOP_SECONDS
-    while background.answers(app):
-        if time.monotonic() > deadline:
-            raise TimedOut(f"the daemon still answers {STOP_SECONDS:.0f} s after it was told to stop")
-        time.sleep(_POLL_SECONDS)
+    app.client.shutdown()
+    if not background.await_end(app, STOP_SECONDS):
+        raise TimedOut(f"the daemon has not ended {STOP_SECONDS:.0f} s after it was told to")
     click.echo("stopped the daemon")
 
 
@@ -63,18 +57,13 @@ def stop(app: App) -> None:
 @click.pass_obj
 def status(app: App, as_json: bool) -> None:
     """Say whether a daemon answers, and how it is.  Exits 3 when none does."""
-    health, stats = app.client.health(), app.client.stats()
-    # an unhealthy daemon answers 503, and then only Client.health has the words
-    known = (
-        app.call("GET", "/health")
-        if health.ok
-        else {"ok": False, "version": stats.version, "checks": health.checks}
-    )
+    from dataclasses import asdict
+
+    health, uptime = app.client.health(), app.client.stats().uptime_seconds
     if as_json:
-        click.echo(json_text({**known, "uptime_seconds": stats.uptime_seconds}))
+        click.echo(json_text({**asdict(health), "uptime_seconds": uptime}))
         return
-    pid = f", pid {known['pid']}" if "pid" in known else ""
-    click.echo(f"running: version {printable(stats.version)}{pid}, up {units.duration(stats.uptime_seconds)}")
+    click.echo(f"running: version {printable(health.version)}, pid {health.pid}, up {units.duration(uptime)}")
     for name, said in health.checks.items():
         click.echo(f"  {printable(name)}: {printable(said)}")
 

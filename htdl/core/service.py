@@ -7,6 +7,7 @@ is then.  Asking for what is already so is no error.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import uuid
 from dataclasses import replace
@@ -125,7 +126,8 @@ class Service:
             "database": await self._database_health(),
             "queue": self._queue_health(),
         }
-        return Health(ok=all(check == "ok" for check in checks.values()), checks=checks)
+        ok = all(check == "ok" for check in checks.values())
+        return Health(ok=ok, version=__version__, pid=os.getpid(), checks=checks)
 
     def _disk_health(self) -> str:
         storage, folder = self.config.storage, self.config.torrent.download_path

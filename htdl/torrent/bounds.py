@@ -2,10 +2,10 @@
 
 MAX_TORRENT_BYTES = 10 << 20
 MAX_MAGNET_BYTES = 64 << 10
-MAX_TOKENS = 200_000  # of bencoding; a 20,000 file torrent has about 160,000
+MAX_TOKENS = 120_000  # of bencoding; a 10,000 file torrent has about 90,000
 MAX_DEPTH = 100
 MAX_PIECES = 1 << 20  # more would not fit into MAX_TORRENT_BYTES anyway
-MAX_FILES = 20_000
+MAX_FILES = 10_000
 MAX_TRACKERS = 500  # adding 100,000 trackers in tiers of one holds libtorrent for a minute
 MAX_PEERS = 200  # of a magnet
 MAX_WEB_SEEDS = 100

@@ -41,6 +41,9 @@ def session_settings(config: Torrent) -> settings_pack:
         "enable_outgoing_utp": False,
         "utp_connect_timeout": 1000,
         "close_redundant_connections": False,  # else each pause in what is wanted drops every seed
+        # A rate limit hands out bandwidth once a tick, so that with the default of 500 ms every message of a
+        # handshake waits half a second when there is any limit.
+        "tick_interval": 20,
         "stop_tracker_timeout": 1,  # destroying the session waits for this, holding the GIL
         "auto_sequential": False,
         "hashing_threads": 2,
