@@ -17,7 +17,7 @@ import sqlite_utils
 
 from htdl.errors import HtdlError, NoSuchJob
 from htdl.events import Bus, Kind
-from htdl.jobs import Job, JobFile, JobQuery, State, can_move
+from htdl.jobs import Job, JobFile, JobQuery, can_move
 from htdl.store import jobs as rows
 from htdl.store import resume as resumes
 from htdl.store.db import Database
@@ -217,7 +217,3 @@ class Book:
             self.living[job.id] = job
         else:
             self.living.pop(job.id, None)
-
-
-def unfinished(job: Job) -> bool:
-    return job.status in {State.PENDING, State.DOWNLOADING, State.CONVERTING, State.PAUSED}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -24,9 +25,9 @@ from htdl.core.schedule import Facts, Limits
 from htdl.core.service import Service, job_files, main_path
 from htdl.errors import BadRequest, BadSource, HtdlError, Refused
 from htdl.events import Kind
-from htdl.jobs import Job, State
+from htdl.jobs import Blocked, Job, JobFile, State
 from htdl.store.resume import Resume
-from htdl.torrent.api import Engine, Failed, Finished, GotMetadata, NoRoom, TorrentEvent
+from htdl.torrent.api import Engine, Failed, Finished, GotMetadata, Metadata, NoRoom, TorrentEvent
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +41,19 @@ DISTRUST = ""  # a boot that never was: what is on disk is verified before it is
 
 
 class Runner:
-    def __init__(self, config: Config, book: Book, service: Service, engine: Engine, boot_id: str) -> None:
+    """`clock` is monotonic, in seconds."""
+
+    def __init__(
+        self,
+        config: Config,
+        book: Book,
+        service: Service,
+        engine: Engine,
+        boot_id: str,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
         self.config = config
+        self._clock = clock
         self._book = book
         self._service = service
         self._engine = engine
@@ -53,11 +65,11 @@ class Runner:
         self._ready: set[str] = set()
         self._synced: set[str] = set()  # finished jobs whose files outlast a power cut
         self._work: set[asyncio.Task[None]] = set()
-        self._last_tick = self._last_flush = self._last_save = self._last_seed_save = monotonic()
+        self._last_tick = self._last_flush = self._last_save = self._last_seed_save = clock()
         engine.listener = self._on_event
 
     def last_tick_seconds(self) -> float:
-        return monotonic() - self._last_tick
+        return self._clock() - self._last_tick
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -72,15 +84,16 @@ class Runner:
                 log.exception("turn failed")
 
     async def _wait(self) -> None:
-        due = self._last_tick + TICK_SECONDS - monotonic()
+        due = self._last_tick + TICK_SECONDS - self._clock()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._book.changed.wait(), max(0.0, due))
+            async with asyncio.timeout(max(0.0, due)):  # wait_for of Python 3.11 may swallow a cancel
+                await self._book.changed.wait()
 
     async def _turn(self) -> None:
         self._book.changed.clear()
-        if monotonic() - self._last_tick >= TICK_SECONDS:
+        if self._clock() - self._last_tick >= TICK_SECONDS:
             self._look()
-            self._last_tick = monotonic()
+            self._last_tick = self._clock()
         await self._release_strangers()
         await self._decide_and_act()
         await self._write()
@@ -99,7 +112,7 @@ class Runner:
                 self._whole[job.id] = resume
             case NoRoom(message=message):
                 log.warning("disk full job=%s: %s", job.id, message)
-                self._no_room[job.id] = monotonic()
+                self._no_room[job.id] = self._clock()
             case Failed(code=code, message=message):
                 self._faults[job.id] = (code, message)
         self._book.changed.set()
@@ -110,32 +123,33 @@ class Runner:
         except BadRequest as exc:
             self._faults[job.id] = (exc.code, exc.message)
             return
-        wanted = [file.index for file in files if file.wanted]
-        total = sum(file.size for file in files if file.wanted)
-        if total <= self._room():
-            self._engine.select(job.id, wanted)
-        self._spawn(self._write_metadata(job, event, files, total))
+        wanted = [file for file in files if file.wanted]
+        fits = sum(file.size for file in wanted) <= self._room()
+        if fits:
+            self._engine.select(job.id, [file.index for file in wanted])
+        self._spawn(self._write_metadata(job, event.metadata, files, fits))
 
-    async def _write_metadata(self, job: Job, event: GotMetadata, files: list[Any], total: int) -> None:
-        metadata = event.metadata
+    async def _write_metadata(self, job: Job, metadata: Metadata, files: list[JobFile], fits: bool) -> None:
         log.info(
             "metadata job=%s name=%r bytes=%d pieces=%d files=%d",
             job.id, metadata.name, metadata.total_bytes, metadata.num_pieces, len(metadata.files),
         )  # fmt: skip
         saved = await self._saved([job.id])
-        await self._book.change(
+        job = await self._book.change(
             job.id,
             files=files,
             resume=saved.get(job.id),
             name=metadata.name,
-            total_bytes=total,
+            total_bytes=sum(file.size for file in files if file.wanted),
             metadata_at=self._book.now(),
             info_hash_v2=metadata.info_hash_v2,
             file_path=main_path(job, files),
         )
+        if not fits and job.status is State.DOWNLOADING:  # it stands there with nothing selected
+            await self._halt(job, schedule.Halt(job.id, Blocked.DISK_FULL))
 
     def _look(self) -> None:
-        now = monotonic()
+        now = self._clock()
         for key in self._engine.held():
             job, status = self._book.living.get(key), self._engine.status(key)
             if job is None or status is None:
@@ -183,12 +197,12 @@ class Runner:
         return admission.room(self.config.torrent.download_path, self.config.storage.min_free)
 
     def _facts(self, job: Job, held: set[str]) -> Facts:
-        now = monotonic()
+        now = self._clock()
         course = self._courses.get(job.id)
         failed_at = self._no_room.get(job.id)
         return Facts(
             is_held=job.id in held,
-            is_whole=job.id in self._whole,
+            is_whole=job.id in self._whole and job.has_metadata,  # as it is written, files and all
             fault=self._faults.get(job.id),
             idle_seconds=course.idle_seconds(now) if course else 0.0,
             found_disk_full=failed_at is not None and now - failed_at < DISK_FULL_SECONDS,
@@ -221,6 +235,17 @@ class Runner:
         except BadSource as exc:
             self._fault(job, "invalid_torrent", exc.message)
         except OSError as exc:
+            self._on_os_error(job, exc)
+        except HtdlError as exc:  # a database in use, say
+            log.error("%s failed job=%s: %s", type(action).__name__, job.id, exc)
+        except Exception:  # a bug that one job meets must not stop the others; it is logged whole
+            log.exception("%s failed job=%s", type(action).__name__, job.id)
+
+    def _on_os_error(self, job: Job, exc: OSError) -> None:
+        if exc.errno in {errno.ENOSPC, errno.EDQUOT}:
+            self._no_room[job.id] = self._clock()
+            self._book.changed.set()
+        else:
             self._fault(job, "io_error", f"{exc.strerror}: {exc.filename}")
 
     def _fault(self, job: Job, code: str, message: str) -> None:
@@ -235,7 +260,7 @@ class Runner:
         save_path = Path(job.save_path)
         await asyncio.to_thread(save_path.mkdir, parents=True, exist_ok=True)
         self._forget(job.id)
-        self._courses[job.id] = Course(moved_at=monotonic())
+        self._courses[job.id] = Course(moved_at=self._clock())
         if job.status is State.PENDING:
             log.info("download starts job=%s video=%s torrent=%s", job.id, job.video_id, job.torrent_id)
             job = await self._book.change(
@@ -314,6 +339,7 @@ class Runner:
                 fields |= {"done_bytes": 0, "progress": 0}
         await self._book.change(job.id, Kind.CANCELLED, resume=resume, **fields)
         self._forget(job.id)
+        self._ready.discard(job.id)
         log.info("cancelled job=%s data=%s", job.id, "removed" if job.delete_data else "kept")
 
     async def _complete(self, job: Job, action: Any) -> None:
@@ -323,6 +349,8 @@ class Runner:
         files = tuple(
             replace(x, progress=100.0 if x.wanted else x.progress) for x in self._book.files.get(job.id, ())
         )
+        self._book.note_files(job.id, files)
+        self._tell_ready(job.id)  # a fast one was never looked at
         now = self._book.now()
         job = await self._book.change(
             job.id,
@@ -390,7 +418,7 @@ class Runner:
     # --- writing ---
 
     async def _write(self) -> None:
-        now = monotonic()
+        now = self._clock()
         if now - self._last_flush < FLUSH_SECONDS:
             return
         self._last_flush = now

@@ -233,6 +233,8 @@ class Service:
                 raise Refused(
                     f"{_called(other)} has this torrent by now", hint=f"see `htdl show {other.id[:8]}`"
                 )
+            if other.seeding:  # one job at a time has a torrent, and the one that fetches goes first
+                await self._book.change(other.id, seeding=False)
         return await self._change(
             job,
             status=State.PENDING,

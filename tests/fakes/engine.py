@@ -1,0 +1,114 @@
+"""`htdl.torrent.api.Engine` without a network: the test says what its torrents do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from htdl.errors import BadSource
+from htdl.torrent.api import Failed, Finished, GotMetadata, Listener, Metadata, NoRoom, Source, Status
+
+
+@dataclass(frozen=True)
+class Held:
+    """A torrent as it was added, and what became of it since."""
+
+    resume: bytes
+    save_path: Path
+    wanted: tuple[int, ...] | None
+    max_download_speed: int
+    max_upload_speed: int
+    recheck: bool
+    status: Status | None = None
+    progress: tuple[tuple[int, int], ...] = ()
+
+
+class FakeEngine:
+    """`sources` is what `inspect` knows; `faults` is what `add` raises, by key."""
+
+    def __init__(self) -> None:
+        self.listener: Listener = lambda event: None
+        self.sources: dict[str | bytes, Source] = {}
+        self.faults: dict[str, Exception] = {}
+        self.torrents: dict[str, Held] = {}
+        self.saved: dict[str, bytes] = {}  # answers of the next `save`, once
+        self.removed: list[str] = []
+        self.reannounced: list[str] = []
+
+    # what a test makes happen
+
+    def report(self, key: str, status: Status, progress: dict[int, int] | None = None) -> None:
+        """The numbers of a torrent from now on, and its files' where given."""
+        known = self.torrents[key]
+        done = known.progress if progress is None else tuple(progress.items())
+        self.torrents[key] = replace(known, status=status, progress=done)
+
+    def get_metadata(self, key: str, metadata: Metadata) -> None:
+        self.listener(GotMetadata(key, metadata))
+
+    def finish(self, key: str, resume: bytes = b"whole") -> None:
+        self.listener(Finished(key, resume))
+
+    def fail(self, key: str, code: str, message: str) -> None:
+        self.listener(Failed(key, code, message))
+
+    def fill_disk(self, key: str) -> None:
+        self.listener(NoRoom(key, "No space left on device"))
+
+    # Engine
+
+    async def inspect(self, source: str | bytes) -> Source:
+        if source not in self.sources:
+            raise BadSource(f"not a source: {source!r}")
+        return self.sources[source]
+
+    async def add(
+        self,
+        key: str,
+        resume: bytes,
+        save_path: Path,
+        *,
+        wanted: Sequence[int] | None,
+        max_download_speed: int = -1,
+        max_upload_speed: int = -1,
+        recheck: bool = False,
+    ) -> None:
+        if key in self.torrents:
+            raise ValueError(f"there is a torrent {key} already")
+        if key in self.faults:
+            raise self.faults[key]
+        chosen = None if wanted is None else tuple(wanted)
+        self.torrents[key] = Held(resume, save_path, chosen, max_download_speed, max_upload_speed, recheck)
+
+    async def remove(self, key: str) -> bytes | None:
+        if key not in self.torrents:
+            return None
+        del self.torrents[key]
+        self.removed.append(key)
+        return f"removed {key}".encode()
+
+    def select(self, key: str, wanted: Sequence[int]) -> None:
+        if key in self.torrents:
+            self.torrents[key] = replace(self.torrents[key], wanted=tuple(wanted))
+
+    def set_limits(self, key: str, *, max_download_speed: int, max_upload_speed: int) -> None:
+        if key in self.torrents:
+            self.torrents[key] = replace(
+                self.torrents[key], max_download_speed=max_download_speed, max_upload_speed=max_upload_speed
+            )
+
+    def reannounce(self, key: str) -> None:
+        self.reannounced.append(key)
+
+    def status(self, key: str) -> Status | None:
+        return self.torrents[key].status if key in self.torrents else None
+
+    def held(self) -> set[str]:
+        return set(self.torrents)
+
+    async def file_progress(self, key: str) -> dict[int, int]:
+        return dict(self.torrents[key].progress) if key in self.torrents else {}
+
+    async def save(self, keys: Sequence[str]) -> dict[str, bytes]:
+        return {key: self.saved.pop(key) for key in keys if key in self.saved}
