@@ -3,7 +3,7 @@
 One method a verb, each its own short connection, so a `Client` may be shared by threads and outlives any
 daemon.  Standard library only, and `http.client` only when something is asked: importing this is cheap.
 
-    client = Client(paths.socket_path(os.environ))
+    client = Client()
     job = client.add("magnet:?xt=urn:btih:…")
     client.wait(job.id, until="ready")
 
@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote, urlencode
 
-from htdl import wire
+from htdl import paths, wire
 from htdl.errors import BadRequest, HtdlError, JobFailed, NoDaemon, NoSuchJob, Refused, TimedOut
 from htdl.events import Kind
 from htdl.jobs import AddRequest, Health, JobPatch, State, Stats
@@ -46,10 +46,10 @@ _PATIENCE_SECONDS = 60.0  # how long `wait` and `start_download` let a daemon be
 
 
 class Client:
-    """`timeout` is how many seconds one answer may take."""
+    """`socket` is this user's daemon where not given; `timeout` is how many seconds one answer may take."""
 
-    def __init__(self, socket: Path, timeout: float = 30.0) -> None:
-        self.socket = socket
+    def __init__(self, socket: Path | None = None, timeout: float = 30.0) -> None:
+        self.socket = socket or paths.socket_path(os.environ)
         self.timeout = timeout
 
     # The verbs
