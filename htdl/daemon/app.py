@@ -7,8 +7,10 @@ that a client never waits for a long list; verbs wait for it inside.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
+import resource
 import signal
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -25,7 +27,7 @@ from htdl.core.runner import Runner
 from htdl.core.service import Service
 from htdl.daemon import logs
 from htdl.daemon.lock import Lock
-from htdl.errors import BadConfig
+from htdl.errors import BadConfig, HtdlError
 from htdl.events import Bus
 from htdl.store import resume as resumes
 from htdl.store.db import Database
@@ -34,15 +36,26 @@ from htdl.torrent.engine import LibtorrentEngine
 log = logging.getLogger("htdl.daemon")
 
 DHT_STATE = "dht"
+SAVE_SECONDS = 2.5  # of the five that a stop may take
 
 
 def main(config_path: Path, socket: Path, state_dir: Path, environ: Mapping[str, str] = os.environ) -> int:
     """Run until SIGTERM, SIGINT or a request to shut down.  Raises HtdlError when it cannot start."""
+    config_path, socket, state_dir = config_path.absolute(), socket.absolute(), state_dir.absolute()
     settings = config.load_file(config_path, environ)
     logs.set_up(settings.log.level, environ)
+    os.chdir("/")  # keeps no file system from being unmounted
+    _allow_many_files()
     with Lock(paths.lock(state_dir), socket):
         asyncio.run(Daemon(settings, config_path, socket, state_dir, environ).run())
     return 0
+
+
+def _allow_many_files() -> None:
+    """A socket a peer and a file a torrent: as many as the system lets us have."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # macOS names a hard limit that it does not grant
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 class Daemon:
@@ -89,9 +102,15 @@ class Daemon:
         parts.push_async_callback(self._stop_engine, db)
         await book.load()
         log.info("jobs loaded living=%d", len(book.living))
-        parts.push_async_callback(self._runner.stop)
+        parts.push_async_callback(self._save_all)
         await self._in_background(parts, self._runner.run())
         await self._in_background(parts, self._watch_config())
+
+    async def _save_all(self) -> None:
+        try:
+            await asyncio.wait_for(self._runner.stop(), SAVE_SECONDS)
+        except (TimeoutError, HtdlError) as exc:  # what was saved before stands, at most some seconds old
+            log.warning("not all progress could be saved: %s", exc or "the disk is slow")
 
     async def _stop_engine(self, db: Database) -> None:
         state = await self._engine.stop()
