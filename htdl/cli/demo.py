@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -49,6 +50,8 @@ def command(app: App, keep: bool) -> int:
 
     Nothing leaves this machine, no other daemon is touched, and the temp folder is removed at the end.
     """
+    for number in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal, too, must leave nothing behind
+        signal.signal(number, signal.default_int_handler)
     home = Path(tempfile.mkdtemp(prefix="htdl-demo-"))
     try:
         return _show(_private(app, home), home, keep)
