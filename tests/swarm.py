@@ -72,12 +72,14 @@ class Swarm:
     def _seeder(self, params: lt.add_torrent_params, folder: Path, rate: int) -> int:
         session = quiet_session(upload_rate_limit=rate)
         self._sessions.append(session)
-        mine = lt.add_torrent_params()
-        mine.ti, mine.save_path = params.ti, str(folder)
-        mine.trackers = params.trackers
-        mine.flags = lt.torrent_flags.seed_mode | lt.torrent_flags.update_subscribe
-        self._handles.append(session.add_torrent(mine))
+        params.save_path = str(folder)
+        params.flags = lt.torrent_flags.seed_mode | lt.torrent_flags.update_subscribe
+        self._handles.append(session.add_torrent(params))
         return session.listen_port()
+
+    def sent(self) -> int:
+        """Bytes of payload that all seeders together have sent, what was thrown away included."""
+        return sum(handle.status().total_payload_upload for handle in self._handles)
 
 
 def make_files(folder: Path, files: dict[str, int | bytes]) -> None:

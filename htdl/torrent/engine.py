@@ -49,6 +49,8 @@ UPDATE_SECONDS = 1.0
 ANSWER_SECONDS = 10.0  # libtorrent answers in milliseconds, but for a disk that hangs
 UTP_AFTER_UPDATES = 15  # of candidates, and no peer over TCP
 
+_Handler = Callable[["LibtorrentEngine", Any], None]
+_DUPLICATE = ("libtorrent", 19)  # error_code.hpp: duplicate_torrent
 _SAVE = lt.torrent_handle.flush_disk_cache | lt.torrent_handle.save_info_dict
 _SAVE_CHANGED = _SAVE | lt.torrent_handle.only_if_modified
 
@@ -59,14 +61,43 @@ class _Torrent:
     handle: libtorrent.torrent_handle
     metadata: Metadata | None = None
     wanted: frozenset[int] | None = None  # None: not selected yet
+    peers: tuple[tuple[str, int], ...] = ()  # that it came with
+    wanted_bytes: int = 0
     is_selected: bool = False  # libtorrent has applied `wanted`
     is_finishing: bool = False  # behind the flush barrier, or through it
+    is_flushing: bool = False  # behind it still
     status: Status | None = None
     tracker_errors: dict[str, str] = field(default_factory=dict)
     lonely_updates: int = 0
     saves: list[asyncio.Future[bytes | None]] = field(default_factory=list)
-    progress: list[asyncio.Future[dict[int, int]]] = field(default_factory=list)
     removal: asyncio.Future[None] | None = None
+    rival: _Torrent | None = None  # the same torrent, which waits until this one is gone
+    rival_info: bytes = b""
+
+    @property
+    def empty(self) -> frozenset[int]:
+        """The files without a byte.  libtorrent 2.1 stops a torrent ("file too short") when such a file is
+        wanted after it was not, and there is a part file.
+        """
+        files = self.metadata.files if self.metadata else ()
+        return frozenset(file.index for file in files if not file.size)
+
+    def want(self, indices: Sequence[int]) -> frozenset[int]:
+        """Note what is selected of the files there are."""
+        files = self.metadata.files if self.metadata else ()
+        self.wanted = frozenset(indices) & {file.index for file in files}
+        self.wanted_bytes = sum(file.size for file in files if file.index in self.wanted)
+        return self.wanted
+
+
+@dataclass(slots=True, eq=False)
+class _Addition:
+    """A torrent that libtorrent has been asked to take."""
+
+    key: str
+    metadata: Metadata | None
+    peers: tuple[tuple[str, int], ...]
+    accepted: asyncio.Future[_Torrent]
 
 
 class LibtorrentEngine:
@@ -78,7 +109,7 @@ class LibtorrentEngine:
         self._session_state = session_state
         self._torrents: dict[str, _Torrent] = {}
         self._by_handle: dict[libtorrent.torrent_handle, _Torrent] = {}
-        self._adding: dict[Any, asyncio.Future[libtorrent.torrent_handle]] = {}
+        self._adding: dict[tuple[str, str], _Addition] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._has_utp = False
         self.listening: set[str] = set()  # "tcp 127.0.0.1:6881"
@@ -169,12 +200,10 @@ class LibtorrentEngine:
         params = await asyncio.to_thread(self._params, resume, save_path, wanted, recheck)
         params.download_limit = settings.rate(max_download_speed)
         params.upload_limit = settings.rate(max_upload_speed)
-        metadata = self._judge(params.ti) if params.ti else None
-        handle = await self._accepted(params)
-        torrent = _Torrent(key, handle, metadata)
-        self._torrents[key] = self._by_handle[handle] = torrent
+        metadata = self._judge(params.ti, params.renamed_files) if params.ti else None
+        torrent = await self._accepted(key, params, metadata)
         if metadata and wanted is not None:
-            torrent.wanted = frozenset(wanted)
+            torrent.want(wanted)
             self._apply_selection(torrent)
         elif metadata:
             self._tell(GotMetadata(key, metadata))
@@ -192,25 +221,31 @@ class LibtorrentEngine:
             resume.distrust(params)
         flags = lt.torrent_flags
         params.flags &= ~(flags.auto_managed | flags.paused | flags.seed_mode | flags.upload_mode)
+        params.flags &= ~(flags.share_mode | flags.default_dont_download)
         params.flags |= flags.update_subscribe | flags.apply_ip_filter | flags.duplicate_is_error
         params.flags |= flags.sequential_download
         if wanted is None:
-            params.flags |= flags.default_dont_download
+            # share_mode until `select`: a torrent that wants nothing tells its peers that it only uploads, and
+            # every seed hangs up then, not to be tried again for a minute
+            params.flags |= flags.default_dont_download | flags.share_mode
             if params.ti:
                 params.file_priorities = order.file_priorities(params.ti.layout().num_files(), ())
         if not self._config.pex_enabled:
             params.flags |= flags.disable_pex
         return params
 
-    async def _accepted(self, params: libtorrent.add_torrent_params) -> libtorrent.torrent_handle:
-        future: asyncio.Future[libtorrent.torrent_handle] = self._loop.create_future()
+    async def _accepted(
+        self, key: str, params: libtorrent.add_torrent_params, metadata: Metadata | None
+    ) -> _Torrent:
+        future: asyncio.Future[_Torrent] = self._loop.create_future()
         identity = _identity(params.info_hashes)
         if identity in self._adding:
             raise Refused("this torrent is being added already")
-        self._adding[identity] = future
+        self._adding[identity] = _Addition(key, metadata, tuple(params.peers), future)
         try:
             self._session.async_add_torrent(params)
-            return await asyncio.wait_for(future, ANSWER_SECONDS)
+            async with asyncio.timeout(ANSWER_SECONDS):  # wait_for of Python 3.11 may swallow a cancel
+                return await future
         except TimeoutError as exc:
             raise HtdlError("the torrent engine does not answer", hint="restart the daemon") from exc
         finally:
@@ -228,16 +263,30 @@ class LibtorrentEngine:
         self._session.remove_torrent(torrent.handle)
         await self._answer(torrent.removal, None)
         self._forget(torrent)
+        if torrent.rival and torrent.rival.key in self._torrents:
+            self._hand_on(torrent, torrent.rival)
         return data
+
+    def _hand_on(self, torrent: _Torrent, rival: _Torrent) -> None:
+        """What it had found is its rival's now."""
+        rival.handle.clear_error()
+        rival.handle.resume()
+        if rival.metadata is None:
+            rival.handle.set_metadata(torrent.rival_info)
+        for peer in torrent.peers:
+            rival.handle.connect_peer(peer)
 
     def select(self, key: str, wanted: Sequence[int]) -> None:
         torrent = self._torrents.get(key)
         if torrent is None or torrent.metadata is None:
             return
-        torrent.wanted = frozenset(wanted)
-        torrent.is_selected = torrent.is_finishing = False
+        before = torrent.wanted
+        chosen = torrent.want(wanted)
+        torrent.is_selected = torrent.is_finishing = torrent.is_flushing = False
         num_files = self._num_files(torrent)
-        torrent.handle.prioritize_files(order.file_priorities(num_files, wanted))
+        torrent.handle.unset_flags(lt.torrent_flags.share_mode)
+        fetched = chosen if before is None else chosen - (torrent.empty - before)
+        torrent.handle.prioritize_files(order.file_priorities(num_files, fetched))
 
     def _num_files(self, torrent: _Torrent) -> int:
         info = torrent.handle.torrent_file()
@@ -277,10 +326,9 @@ class LibtorrentEngine:
         torrent = self._torrents.get(key)
         if torrent is None or torrent.metadata is None:
             return {}
-        future: asyncio.Future[dict[int, int]] = self._loop.create_future()
-        torrent.progress.append(future)
-        torrent.handle.post_file_progress(lt.torrent_handle.piece_granularity)
-        return await self._answer(future, {})
+        # post_file_progress would be the way, but the binding of 2.1.1 cannot read its alert
+        done = await asyncio.to_thread(torrent.handle.file_progress, lt.torrent_handle.piece_granularity)
+        return dict(enumerate(done))
 
     async def save(self, keys: Sequence[str]) -> dict[str, bytes]:
         torrents = [self._torrents[key] for key in keys if key in self._torrents]
@@ -296,7 +344,8 @@ class LibtorrentEngine:
     async def _answer(self, future: asyncio.Future[T], otherwise: T) -> T:
         """What libtorrent answers, or `otherwise` when it does not, or the torrent goes."""
         try:
-            return await asyncio.wait_for(future, ANSWER_SECONDS)
+            async with asyncio.timeout(ANSWER_SECONDS):  # wait_for of Python 3.11 may swallow a cancel
+                return await future
         except TimeoutError:
             log.warning("libtorrent did not answer within %d s", ANSWER_SECONDS)
             return otherwise
@@ -305,12 +354,11 @@ class LibtorrentEngine:
         self._by_handle.pop(torrent.handle, None)
         self._torrents.pop(torrent.key, None)
         _resolve_all(torrent.saves, None)
-        _resolve_all(torrent.progress, {})
 
-    def _judge(self, info: libtorrent.torrent_info) -> Metadata:
+    def _judge(self, info: libtorrent.torrent_info, renamed: dict[int, str]) -> Metadata:
         """The metadata, or BadSource: what peers send is checked as a .torrent of the user's is."""
         inspection.check_info(info.info_section())
-        return inspection.metadata(info)
+        return inspection.metadata(info, renamed)
 
     # --- alerts ---
 
@@ -323,7 +371,13 @@ class LibtorrentEngine:
         for alert in self._session.pop_alerts():
             handler = _HANDLERS.get(type(alert))
             if handler:
-                handler(self, alert)
+                self._handle(handler, alert)
+
+    def _handle(self, handler: _Handler, alert: libtorrent.alert) -> None:
+        try:
+            handler(self, alert)
+        except Exception:  # a bug in one handler must not lose the alerts behind; it is logged whole
+            log.exception("alert not understood: %s", type(alert).__name__)
 
     def _tell(self, event: TorrentEvent) -> None:
         self._loop.call_soon(self.listener, event)
@@ -353,13 +407,18 @@ class LibtorrentEngine:
             log.info("no peer answers over tcp: trying utp too")
 
     def _on_added(self, alert: libtorrent.add_torrent_alert) -> None:
-        future = self._adding.get(_identity(alert.params.info_hashes))
-        if future is None or future.done():
-            return
+        """Known from here on, not from when `add` goes on: the next alert may be about it already."""
+        addition = self._adding.get(_identity(alert.params.info_hashes))
+        is_awaited = addition is not None and not addition.accepted.done()
         if alert.error.value():
-            future.set_exception(_add_error(alert.error.message()))
-        else:
-            future.set_result(alert.handle)
+            if addition and is_awaited:
+                addition.accepted.set_exception(_add_error(alert.error.message()))
+        elif addition and is_awaited:
+            torrent = _Torrent(addition.key, alert.handle, metadata=addition.metadata, peers=addition.peers)
+            self._torrents[torrent.key] = self._by_handle[torrent.handle] = torrent
+            addition.accepted.set_result(torrent)
+        else:  # who asked for it has given up
+            self._session.remove_torrent(alert.handle)
 
     def _on_metadata(self, alert: libtorrent.metadata_received_alert) -> None:
         torrent = self._by_handle.get(alert.handle)
@@ -367,7 +426,8 @@ class LibtorrentEngine:
         if torrent is None or info is None:
             return
         try:
-            torrent.metadata = self._judge(info)
+            renamed = alert.handle.get_renamed_files().export_filenames(info.layout())
+            torrent.metadata = self._judge(info, renamed)
         except BadSource as exc:
             self._tell(Failed(torrent.key, "invalid_torrent", exc.message))
         else:
@@ -387,9 +447,10 @@ class LibtorrentEngine:
 
     def _on_update(self, torrent: _Torrent, update: libtorrent.torrent_status) -> None:
         error = next(iter(torrent.tracker_errors.values()), None)
-        torrent.status = status_of(update, is_selected=torrent.is_selected, tracker_error=error)
+        wanted_bytes = torrent.wanted_bytes if torrent.is_selected else None
+        torrent.status = status_of(update, wanted_bytes=wanted_bytes, tracker_error=error)
         if torrent.is_selected and not torrent.is_finishing and is_whole(torrent.status):
-            torrent.is_finishing = True
+            torrent.is_finishing = torrent.is_flushing = True
             torrent.handle.flush_cache()
 
     def _on_finished(self, alert: libtorrent.torrent_alert) -> None:
@@ -397,26 +458,41 @@ class LibtorrentEngine:
         self._session.post_torrent_updates(0)
 
     def _on_flushed(self, alert: libtorrent.cache_flushed_alert) -> None:
+        """libtorrent flushes for reasons of its own as well; what is finished is said once."""
         torrent = self._by_handle.get(alert.handle)
-        if torrent and torrent.is_finishing:
+        if torrent and torrent.is_flushing:
+            torrent.is_flushing = False
             self._spawn(self._announce_finish(torrent))
 
     async def _announce_finish(self, torrent: _Torrent) -> None:
+        wanted = torrent.wanted
         blob = await self._save(torrent, _SAVE)
-        if blob and torrent.is_finishing and not torrent.removal:
+        fetches_all = await self._fetches_all_wanted(torrent)
+        if torrent.removal or torrent.wanted is not wanted:
+            return
+        if blob and fetches_all:
             self._tell(Finished(torrent.key, blob))
+        else:
+            torrent.is_finishing = False  # tried again with the next numbers
+
+    async def _fetches_all_wanted(self, torrent: _Torrent) -> bool:
+        """Whether what libtorrent called whole was the last selection, not the one before."""
+        if torrent.removal:
+            return True
+        priorities = await asyncio.to_thread(torrent.handle.get_file_priorities)
+        wanted = (torrent.wanted or frozenset()) - torrent.empty
+        return all(priorities[index : index + 1] != [0] for index in wanted)
 
     def _on_saved(self, alert: libtorrent.save_resume_data_alert) -> None:
         if torrent := self._by_handle.get(alert.handle):
-            _resolve(torrent.saves, lt.write_resume_data_buf(alert.params))
+            params = alert.params
+            # libtorrent leaves out peers of the local network, and those that did not answer for now
+            params.peers = list(dict.fromkeys((*params.peers, *torrent.peers)))
+            _resolve(torrent.saves, lt.write_resume_data_buf(params))
 
     def _on_not_saved(self, alert: libtorrent.save_resume_data_failed_alert) -> None:
         if torrent := self._by_handle.get(alert.handle):
             _resolve(torrent.saves, None)  # nothing changed, or it is being removed
-
-    def _on_file_progress(self, alert: libtorrent.file_progress_alert) -> None:
-        if torrent := self._by_handle.get(alert.handle):
-            _resolve(torrent.progress, dict(enumerate(alert.files)))
 
     def _on_removed(self, alert: libtorrent.torrent_removed_alert) -> None:
         torrent = self._by_handle.get(alert.handle)
@@ -427,7 +503,11 @@ class LibtorrentEngine:
         self._fault(alert.handle, alert.error, alert.filename())
 
     def _on_torrent_error(self, alert: libtorrent.torrent_error_alert) -> None:
-        self._fault(alert.handle, alert.error, "")
+        if (
+            alert.error.category().name(),
+            alert.error.value(),
+        ) != _DUPLICATE:  # `_on_conflict` knows more of that
+            self._fault(alert.handle, alert.error, "")
 
     def _fault(self, handle: libtorrent.torrent_handle, error: libtorrent.error_code, file: str) -> None:
         torrent = self._by_handle.get(handle)
@@ -440,14 +520,17 @@ class LibtorrentEngine:
             self._tell(Failed(torrent.key, "io_error", message))
 
     def _on_conflict(self, alert: libtorrent.torrent_conflict_alert) -> None:
-        if torrent := self._by_handle.get(alert.handle):
-            self._tell(
-                Failed(
-                    torrent.key,
-                    "duplicate",
-                    "this is the same torrent as another job's, under its other hash",
-                )
-            )
+        """Two magnets named one torrent by its two hashes, and libtorrent stopped both.  One goes on: that
+        which has the metadata, else the older.
+        """
+        pair = [self._by_handle.get(handle) for handle in (alert.handle, alert.conflicting_torrent)]
+        order_of_age = [torrent for torrent in self._torrents.values() if torrent in pair]
+        if len(order_of_age) < 2 or order_of_age[1].rival:
+            return
+        newer, older = sorted(order_of_age[::-1], key=lambda torrent: torrent.metadata is not None)
+        newer.rival, newer.rival_info = older, alert.metadata.info_section()
+        message = "this is the same torrent as another job's, under its other hash"
+        self._tell(Failed(newer.key, "duplicate", message))
 
     def _on_tracker_error(self, alert: libtorrent.tracker_error_alert) -> None:
         if torrent := self._by_handle.get(alert.handle):
@@ -477,7 +560,7 @@ class LibtorrentEngine:
         self._session.post_torrent_updates(0)
 
 
-_HANDLERS: dict[type, Callable[[LibtorrentEngine, Any], None]] = {
+_HANDLERS: dict[type, _Handler] = {
     lt.add_torrent_alert: LibtorrentEngine._on_added,
     lt.metadata_received_alert: LibtorrentEngine._on_metadata,
     lt.file_prio_alert: LibtorrentEngine._on_file_priorities,
@@ -487,7 +570,6 @@ _HANDLERS: dict[type, Callable[[LibtorrentEngine, Any], None]] = {
     lt.cache_flushed_alert: LibtorrentEngine._on_flushed,
     lt.save_resume_data_alert: LibtorrentEngine._on_saved,
     lt.save_resume_data_failed_alert: LibtorrentEngine._on_not_saved,
-    lt.file_progress_alert: LibtorrentEngine._on_file_progress,
     lt.torrent_removed_alert: LibtorrentEngine._on_removed,
     lt.file_error_alert: LibtorrentEngine._on_file_error,
     lt.torrent_error_alert: LibtorrentEngine._on_torrent_error,

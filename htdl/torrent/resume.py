@@ -52,7 +52,8 @@ def is_plausible(params: add_torrent_params, save_path: Path) -> bool:
         is_pad = bool(layout.file_flags(index) & 1)  # BEP 47: never written
         if needed and not is_pad and params.file_priorities[index : index + 1] != [0]:
             try:
-                size = os.lstat(save_path / layout.file_path(index)).st_size
+                path = params.renamed_files.get(index) or layout.file_path(index)
+                size = os.lstat(save_path / path).st_size
             except OSError:
                 return False
             if size < needed:

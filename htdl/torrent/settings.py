@@ -47,6 +47,10 @@ def session_settings(config: Torrent) -> settings_pack:
         # A rate limit hands out bandwidth once a tick, so that with the default of 500 ms every message of a
         # handshake waits half a second when there is any limit.
         "tick_interval": 20,
+        # A seed hangs up on who wants nothing, and a network may be away for a minute.  By default a peer is
+        # tried again after 60, 120 and 180 s, and then never; here after 10, 20, 30 … 100 s.
+        "min_reconnect_time": 10,
+        "max_failcount": 10,
         "stop_tracker_timeout": 1,  # destroying the session waits for this, holding the GIL
         "auto_sequential": False,
         "hashing_threads": 2,

@@ -21,15 +21,24 @@ _PHASES = {
 }
 
 
-def status_of(update: libtorrent.torrent_status, *, is_selected: bool, tracker_error: str | None) -> Status:
-    """`is_selected`: libtorrent has applied what is wanted; before, "finished" says nothing."""
+def status_of(
+    update: libtorrent.torrent_status, *, wanted_bytes: int | None, tracker_error: str | None
+) -> Status:
+    """`wanted_bytes`: the size of the wanted files; None while libtorrent has not applied what is wanted, and
+    "finished" says nothing.
+
+    libtorrent counts whole pieces, which reach into files that nobody wants.  What is missing of them counts
+    as missing of the wanted files: so all is here only when every piece is.
+    """
+    is_selected = wanted_bytes is not None
+    missing = update.total_wanted - update.total_wanted_done
     phase = _PHASES.get(update.state, Phase.CHECKING)
     if phase is Phase.FINISHED and not is_selected:
         phase = Phase.DOWNLOADING if update.has_metadata else Phase.METADATA
     return Status(
         phase=phase,
-        done_bytes=update.total_wanted_done if is_selected else 0,
-        total_bytes=update.total_wanted if is_selected else 0,
+        done_bytes=max(0, (wanted_bytes or 0) - missing) if is_selected else 0,
+        total_bytes=wanted_bytes or 0,
         checked=update.progress if phase is Phase.CHECKING else 0.0,
         download_speed=update.download_payload_rate,
         upload_speed=update.upload_payload_rate,
