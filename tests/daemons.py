@@ -76,6 +76,11 @@ class Daemon:
         self.config.write_text("\n".join(lines) + "\n")
 
     def start(self) -> None:
+        self.launch()
+        until(self.answers, what="the daemon answers; its log:\n" + self.log())
+
+    def launch(self) -> None:
+        """Start the process, and wait for nothing."""
         log = self.logfile.open("ab")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "htdl", "daemon", "run"],
@@ -86,7 +91,6 @@ class Daemon:
             start_new_session=True,
         )
         log.close()
-        until(self.answers, what="the daemon answers; its log:\n" + self.log())
 
     def answers(self) -> bool:
         if self.process and self.process.poll() is not None:

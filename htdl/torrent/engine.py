@@ -215,6 +215,7 @@ class LibtorrentEngine:
         """Off the event loop: reading the data and looking at the files may take a while."""
         params = resume.load(blob)
         params.save_path = str(save_path)
+        params.piece_priorities = []  # saved before a selection they say "nothing", and outweigh the files'
         if params.ti and wanted is not None:
             params.file_priorities = order.file_priorities(params.ti.layout().num_files(), wanted)
         if recheck or not resume.is_plausible(params, save_path):
@@ -225,8 +226,8 @@ class LibtorrentEngine:
         params.flags |= flags.update_subscribe | flags.apply_ip_filter | flags.duplicate_is_error
         params.flags |= flags.sequential_download
         if wanted is None:
-            # share_mode until `select`: a torrent that wants nothing tells its peers that it only uploads, and
-            # every seed hangs up then, not to be tried again for a minute
+            # share_mode until `select`: a torrent that wants nothing tells its peers that it only uploads;
+            # every seed hangs up then, not to be tried again for a while
             params.flags |= flags.default_dont_download | flags.share_mode
             if params.ti:
                 params.file_priorities = order.file_priorities(params.ti.layout().num_files(), ())
@@ -465,23 +466,18 @@ class LibtorrentEngine:
             self._spawn(self._announce_finish(torrent))
 
     async def _announce_finish(self, torrent: _Torrent) -> None:
-        wanted = torrent.wanted
+        """What libtorrent calls finished may be the selection before, or a moment of its start: only pieces
+        count.
+        """
+        wanted = torrent.wanted or frozenset()
         blob = await self._save(torrent, _SAVE)
-        fetches_all = await self._fetches_all_wanted(torrent)
-        if torrent.removal or torrent.wanted is not wanted:
+        is_whole = blob is not None and await asyncio.to_thread(resume.has_all, blob, wanted)
+        if torrent.removal or torrent.wanted != wanted:
             return
-        if blob and fetches_all:
+        if blob and is_whole:
             self._tell(Finished(torrent.key, blob))
         else:
             torrent.is_finishing = False  # tried again with the next numbers
-
-    async def _fetches_all_wanted(self, torrent: _Torrent) -> bool:
-        """Whether what libtorrent called whole was the last selection, not the one before."""
-        if torrent.removal:
-            return True
-        priorities = await asyncio.to_thread(torrent.handle.get_file_priorities)
-        wanted = (torrent.wanted or frozenset()) - torrent.empty
-        return all(priorities[index : index + 1] != [0] for index in wanted)
 
     def _on_saved(self, alert: libtorrent.save_resume_data_alert) -> None:
         if torrent := self._by_handle.get(alert.handle):
@@ -527,7 +523,7 @@ class LibtorrentEngine:
         order_of_age = [torrent for torrent in self._torrents.values() if torrent in pair]
         if len(order_of_age) < 2 or order_of_age[1].rival:
             return
-        newer, older = sorted(order_of_age[::-1], key=lambda torrent: torrent.metadata is not None)
+        older, newer = sorted(order_of_age, key=lambda torrent: torrent.metadata is None)
         newer.rival, newer.rival_info = older, alert.metadata.info_section()
         message = "this is the same torrent as another job's, under its other hash"
         self._tell(Failed(newer.key, "duplicate", message))

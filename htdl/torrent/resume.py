@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -58,6 +59,20 @@ def is_plausible(params: add_torrent_params, save_path: Path) -> bool:
                 return False
             if size < needed:
                 return False
+    return True
+
+
+def has_all(blob: bytes, wanted: Collection[int]) -> bool:
+    """Whether every piece of these files is verified."""
+    params = load(blob)
+    if params.ti is None:
+        return False
+    layout, have, piece_length = params.ti.layout(), params.have_pieces, params.ti.piece_length()
+    for index in wanted:
+        offset, size = layout.file_offset(index), layout.file_size(index)
+        pieces = range(offset // piece_length, (offset + size - 1) // piece_length + 1) if size else ()
+        if not all(piece < len(have) and have[piece] for piece in pieces):
+            return False
     return True
 
 

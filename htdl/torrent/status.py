@@ -30,7 +30,8 @@ def status_of(
     libtorrent counts whole pieces, which reach into files that nobody wants.  What is missing of them counts
     as missing of the wanted files: so all is here only when every piece is.
     """
-    is_selected = wanted_bytes is not None
+    # while a torrent starts, libtorrent says "finished" of nothing
+    is_selected = wanted_bytes is not None and update.total_wanted >= wanted_bytes
     missing = update.total_wanted - update.total_wanted_done
     phase = _PHASES.get(update.state, Phase.CHECKING)
     if phase is Phase.FINISHED and not is_selected:
@@ -38,7 +39,7 @@ def status_of(
     return Status(
         phase=phase,
         done_bytes=max(0, (wanted_bytes or 0) - missing) if is_selected else 0,
-        total_bytes=wanted_bytes or 0,
+        total_bytes=(wanted_bytes or 0) if is_selected else 0,
         checked=update.progress if phase is Phase.CHECKING else 0.0,
         download_speed=update.download_payload_rate,
         upload_speed=update.upload_payload_rate,

@@ -168,8 +168,7 @@ async def test_a_late_selection_does_not_lose_the_peers(rig: Rig, swarm: Swarm, 
     rig.home().mkdir(parents=True)
     await rig.engine.add("a", lt.write_resume_data_buf(params), rig.home(), wanted=None)
     await rig.hears(GotMetadata)
-    updates: set[int] = set()
-    await soon(lambda: updates.add(id(rig.engine.status("a"))) or len(updates) > 2)
+    await soon(lambda: (status := rig.engine.status("a")) and status.peers == 1)
     await rig.take_all()
     await rig.hears(Finished, timeout=4)
 
@@ -245,6 +244,21 @@ async def test_what_was_saved_goes_on_where_it_was(rig: Rig, swarm: Swarm, tmp_p
     await soon(lambda: rig.engine.status("b") and rig.status("b").done_bytes > 300_000, 1.5)
     await rig.hears(Finished, "b")
     expect(rig, torrent, ["video.mkv"])
+
+
+async def test_what_was_saved_before_a_selection_is_not_finished(rig: Rig, swarm: Swarm) -> None:
+    torrent = swarm.seed({"video.mkv": 1_000_000}, rate=500_000)
+    await rig.add(torrent.magnet)
+    await rig.hears(GotMetadata)
+    blob = await rig.engine.remove("a")
+    assert blob
+    rig.home().mkdir(exist_ok=True)
+    (rig.home() / "video.mkv").write_bytes(bytes(1_000_000))
+    seen: list[bytes] = []
+    rig.on_event = lambda event: seen.append((rig.home() / "video.mkv").read_bytes())
+    await rig.engine.add("b", blob, rig.home(), wanted=[0])
+    await rig.hears(Finished, "b")
+    assert seen == [torrent.content("video.mkv")]
 
 
 async def test_pieces_that_were_saved_are_in_the_file(rig: Rig, swarm: Swarm) -> None:
