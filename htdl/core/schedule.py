@@ -109,7 +109,7 @@ def decide(jobs: Iterable[Job], facts: Mapping[str, Facts], limits: Limits) -> l
         action = _settle(job, known)
         if action:
             actions.append(action)
-        elif job.wish is Wish.RUN and job.status in {State.PENDING, State.DOWNLOADING}:
+        elif job.wish is Wish.RUN and job.status in {State.PENDING, State.DOWNLOADING, State.PAUSED}:
             contenders.append(job)
     contenders.sort(key=lambda job: _rank(job, facts.get(job.id, _NOTHING)))
     return actions + _share(contenders, facts, limits)
@@ -135,7 +135,7 @@ def _settle(job: Job, known: Facts) -> Action | None:
     2. a finished job seeds until its rules are met;
     3. what cannot go on fails;
     4. what is whole is complete, paused or not;
-    5. a wish to pause, and the wish to go on.
+    5. a wish to pause.
     """
     if job.wish is Wish.CANCEL:
         return Cancel(job.id) if not job.has_ended or job.seeding or job.delete_data else None
@@ -147,7 +147,7 @@ def _settle(job: Job, known: Facts) -> Action | None:
         return Complete(job.id)
     if job.wish is Wish.PAUSE:
         return Pause(job.id) if job.status in {State.PENDING, State.DOWNLOADING} else None
-    return Queue(job.id) if job.status is State.PAUSED else None
+    return None
 
 
 def _settle_seed(job: Job, known: Facts) -> Action | None:
@@ -163,7 +163,11 @@ def _rank(job: Job, known: Facts) -> tuple[bool, int, bool, int]:
 
 
 def _share(ranked: list[Job], facts: Mapping[str, Facts], limits: Limits) -> list[Action]:
-    """Slots and room on the disk, to the first who can use them."""
+    """Slots and room on the disk, to the first who can use them.
+
+    A job that was paused takes its place at once, though it is only queued now and starts in the next turn:
+    nobody is started in its stead, to be halted again.
+    """
     actions: list[Action] = []
     slots, room, stalled = limits.max_active, limits.room, 0
     for job in ranked:
@@ -181,12 +185,16 @@ def _share(ranked: list[Job], facts: Mapping[str, Facts], limits: Limits) -> lis
         else:
             slots -= 1
             room -= needed
-            if job.status is State.PENDING or not known.is_held:
+            if job.status is State.PAUSED:
+                actions.append(Queue(job.id))
+            elif job.status is State.PENDING or not known.is_held:
                 actions.append(Start(job.id))
     return actions
 
 
 def _withhold(job: Job, reason: Blocked) -> list[Action]:
+    if job.status is State.PAUSED:
+        return [Queue(job.id)]
     if job.status is State.DOWNLOADING:
         return [Halt(job.id, reason)]
     return [] if job.blocked_by is reason else [Block(job.id, reason)]

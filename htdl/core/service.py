@@ -7,6 +7,7 @@ is then.  Asking for what is already so is no error.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import uuid
@@ -45,6 +46,8 @@ from htdl.torrent.api import Engine, Source, TorrentFile
 TORRENT_NAMESPACE = uuid.UUID(
     "6d6ff1b5-4a36-5e2e-9b7a-3f0a4f1f5c11"
 )  # of ids made from an info-hash (UUIDv5)
+
+CANCEL_SECONDS = 10.0
 
 _KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")  # names a folder, so nothing that could leave it
 
@@ -207,7 +210,10 @@ class Service:
         return await self._change(job, wish=Wish.RUN)
 
     async def cancel(self, prefix: str, *, delete: bool = False) -> JobView:
-        """End a job, and with `delete` remove its data.  One that has ended: stop seeding, or just delete."""
+        """End a job, and with `delete` remove its data.  One that has ended: stop seeding, or just delete.
+
+        Returns once it is done, so that what is asked next (add, retry, remove) finds it so.
+        """
         job = await self._find(prefix)
         if job.has_ended and not (delete or job.seeding):
             raise Refused(
@@ -216,13 +222,17 @@ class Service:
             )
         if job.has_ended and not delete:
             return await self._change(job, seeding=False)
-        return await self._change(job, wish=Wish.CANCEL, delete_data=delete or job.delete_data)
+        with self.subscribe() as events:
+            await self._book.change(job.id, wish=Wish.CANCEL, delete_data=delete or job.delete_data)
+            await _cancelled(job.id, events)
+        return await self._shown(await self._book.find(job.id))
 
     async def retry(self, prefix: str) -> JobView:
         """Begin a failed or cancelled job again; a living one asks for peers at once."""
         job = await self._find(prefix)
         if job.status is State.COMPLETED:
-            raise Refused(f"{_called(job)} is complete", hint="nothing is left to do")
+            hint = "nothing is left to do" if job.file_path else "its data were removed; add its source again"
+            raise Refused(f"{_called(job)} is complete", hint=hint)
         if not job.has_ended:
             self._engine.reannounce(job.id)
             return await self._shown(job)
@@ -302,6 +312,16 @@ class Service:
             state = job.status if job.has_ended else "being cancelled"
             raise Refused(f"cannot {verb} {_called(job)}: it is {state}", hint=hint)
         return job
+
+
+async def _cancelled(job_id: str, events: Subscription) -> None:
+    """Until the runner has cancelled it, or CANCEL_SECONDS have passed: a disk may hang."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(CANCEL_SECONDS):
+            async for event in events:
+                job = event.job
+                if job.id == job_id and job.has_ended and not (job.delete_data or job.seeding):
+                    return
 
 
 def _called(job: Job) -> str:

@@ -90,7 +90,7 @@ class Daemon:
             self._settings.torrent, session_state=await db.run(resumes.get_session, DHT_STATE)
         )
         self._service = Service(self._settings, db, book, bus, self._engine)
-        self._runner = Runner(self._settings, book, self._service, self._engine, boot_id())
+        self._runner = Runner(book, self._service, self._engine, boot_id())
         self._service.pulse = self._runner
 
         server = Server(self._service, control=self._controls(), socket=self._socket)
@@ -166,7 +166,7 @@ class Daemon:
         return {"changed": changed, "needs_restart": needs_restart}
 
     def _take_over(self, new: Config) -> None:
-        self._settings = self._service.config = self._runner.config = new
+        self._settings = self._service.config = new
         logs.set_level(new.log.level)
         self._engine.apply(new.torrent)
 

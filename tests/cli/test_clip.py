@@ -32,5 +32,7 @@ def test_its_frames_differ(tmp_path: Path) -> None:
     data = path.read_bytes()
     start = data.index(b"movi") + 4 + 8
     step = clip.FRAME_BYTES + 8
-    frames = {data[start + n * step : start + n * step + clip.FRAME_BYTES] for n in range(clip.FRAMES_A_SECOND)}
+    frames = {
+        data[start + n * step : start + n * step + clip.FRAME_BYTES] for n in range(clip.FRAMES_A_SECOND)
+    }
     assert len(frames) == clip.FRAMES_A_SECOND

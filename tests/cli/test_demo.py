@@ -15,7 +15,11 @@ from tests.waiting import until
 def environment(tmp_path: Path) -> dict[str, str]:
     """A new user's, whose temp folder is the test's: what the demo leaves behind is seen."""
     (tmp_path / "t").mkdir()
-    return {**os.environ, "TMPDIR": str(tmp_path / "t"), "PYTHONPATH": os.pathsep.join(x for x in sys.path if x)}
+    return {
+        **os.environ,
+        "TMPDIR": str(tmp_path / "t"),
+        "PYTHONPATH": os.pathsep.join(x for x in sys.path if x),
+    }
 
 
 def left(tmp_path: Path) -> list[Path]:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from htdl.core.runner import DISK_FULL_SECONDS, SAVE_SECONDS
+from htdl.core.findings import DISK_FULL_SECONDS
+from htdl.core.runner import SAVE_SECONDS
 from htdl.errors import BadSource, HtdlError, Refused
 from htdl.events import Kind
 from htdl.jobs import Blocked, JobPatch, State, Wish
@@ -95,7 +96,7 @@ async def test_ready_is_told_once_and_before_completed(world: World) -> None:
     await world.until(lambda: Kind.READY in world.told(job.id))
     world.wake(1.0)
     world.engine.finish(job.id)
-    await world.until_status(job.id, State.COMPLETED)
+    await world.until(lambda: Kind.COMPLETED in world.told(job.id))
     kinds = [x for x in world.told(job.id) if x in {Kind.READY, Kind.COMPLETED}]
     assert kinds == [Kind.READY, Kind.COMPLETED]
 
@@ -103,7 +104,7 @@ async def test_ready_is_told_once_and_before_completed(world: World) -> None:
 async def test_ready_is_told_also_of_one_that_was_too_fast_to_be_looked_at(world: World) -> None:
     job = await world.downloading("torrent", FILM)
     world.engine.finish(job.id)
-    await world.until_status(job.id, State.COMPLETED)
+    await world.until(lambda: Kind.COMPLETED in world.told(job.id))
     kinds = [x for x in world.told(job.id) if x in {Kind.READY, Kind.COMPLETED}]
     assert kinds == [Kind.READY, Kind.COMPLETED]
 

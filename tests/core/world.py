@@ -40,10 +40,10 @@ class World:
         self.config = settings(folder, sections)
         self.book = Book(db, self.bus)
         self.service = Service(self.config, db, self.book, self.bus, self.engine)
-        self.runner = Runner(self.config, self.book, self.service, self.engine, BOOT, lambda: self.now)
+        self.runner = Runner(self.book, self.service, self.engine, BOOT, lambda: self.now)
 
     def configure(self, **sections: dict[str, Any]) -> None:
-        self.config = self.service.config = self.runner.config = settings(self.folder, sections)
+        self.config = self.service.config = settings(self.folder, sections)
         self.wake()
 
     def wake(self, seconds: float = 0.0) -> None:

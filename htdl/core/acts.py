@@ -1,0 +1,240 @@
+"""What the queue decided, done: one small coroutine an action.
+
+Each may be cut off at any point by a crash, and is then simply decided again: the torrent is let go before
+the row says so, and the row says COMPLETED only with the resume data that prove it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from htdl.core import download, schedule
+from htdl.core.book import Book
+from htdl.core.chores import Chores
+from htdl.core.findings import Findings
+from htdl.core.saves import DISTRUST, Saves
+from htdl.core.service import Service, main_path
+from htdl.errors import BadSource, HtdlError, Refused
+from htdl.events import Kind
+from htdl.jobs import Job, State
+from htdl.store.resume import Resume
+from htdl.torrent.api import Engine
+
+log = logging.getLogger(__name__)
+
+_STILL: dict[str, Any] = {
+    "download_speed": 0,
+    "upload_speed": 0,
+    "peers": 0,
+    "eta_seconds": -1,
+    "blocked_by": None,
+    "detail": "",
+}
+
+
+class Acts:
+    def __init__(
+        self, book: Book, service: Service, engine: Engine, findings: Findings, saves: Saves, chores: Chores
+    ) -> None:
+        self._book = book
+        self._service = service
+        self._engine = engine
+        self._findings = findings
+        self._saves = saves
+        self._chores = chores
+        self._ready: set[str] = set()  # jobs of which it was said that they can be watched
+
+    async def act(self, action: schedule.Action) -> None:
+        """Do one thing; its failure is the job's own, or is tried again in the next turn."""
+        job = self._book.living.get(action.job_id)
+        if job is None:
+            return
+        try:
+            await _ACTS[type(action)](self, job, action)
+        except BadSource as exc:
+            self._fault(job, "invalid_torrent", exc.message)
+        except OSError as exc:
+            self._on_os_error(job, exc)
+        except HtdlError as exc:  # a database in use, say
+            log.error("%s failed job=%s: %s", type(action).__name__, job.id, exc)
+        except Exception:  # a bug that one job meets must not stop the others; it is logged whole
+            log.exception("%s failed job=%s", type(action).__name__, job.id)
+
+    def _on_os_error(self, job: Job, exc: OSError) -> None:
+        if exc.errno in {errno.ENOSPC, errno.EDQUOT}:
+            self._findings.found_no_room(job.id)
+            self._book.changed.set()
+        else:
+            self._fault(job, "io_error", f"{exc.strerror}: {exc.filename}")
+
+    def _fault(self, job: Job, code: str, message: str) -> None:
+        self._findings.of(job.id).fault = (code, message)
+        self._book.changed.set()
+
+    def tell_ready(self, job_id: str) -> None:
+        """Say once that a job can be watched, when it can."""
+        job = self._book.living[job_id]
+        verdict = self._service.view(job).readiness
+        if verdict.ready and job_id not in self._ready:
+            self._ready.add(job_id)
+            log.info("ready for streaming job=%s name=%r: %s", job.id, job.name, verdict.reason)
+            self._book.announce(Kind.READY, job)
+
+    async def start(self, job: Job, action: Any) -> None:
+        resume = await self._book.resume_of(job.id)
+        if resume is None:
+            self._fault(job, "invalid_torrent", "its saved state is lost; remove it and add it again")
+            return
+        save_path = Path(job.save_path)
+        await asyncio.to_thread(save_path.mkdir, parents=True, exist_ok=True)
+        self._findings.begin(job.id)
+        if job.status is State.PENDING:
+            log.info(
+                "download starts job=%s video=%s torrent=%s name=%r bytes=%d",
+                job.id, job.video_id, job.torrent_id, job.name, job.total_bytes,
+            )  # fmt: skip
+            job = await self._book.change(
+                job.id,
+                status=State.DOWNLOADING,
+                blocked_by=None,
+                detail="starting",
+                error_code=None,
+                error_message=None,
+            )
+        await self._hand_over(job, resume)
+
+    async def seed(self, job: Job, action: Any) -> None:
+        resume = await self._book.resume_of(job.id)
+        if resume is None:
+            await self._book.change(job.id, seeding=False)
+        else:
+            await self._hand_over(job, resume)
+
+    async def _hand_over(self, job: Job, resume: Resume) -> None:
+        files = self._book.files.get(job.id, ())
+        try:
+            await self._engine.add(
+                job.id,
+                resume.blob,
+                Path(job.save_path),
+                wanted=[file.index for file in files if file.wanted] if job.has_metadata else None,
+                max_download_speed=job.max_download_speed,
+                max_upload_speed=job.max_upload_speed,
+                recheck=not self._saves.is_trusted(job, resume),
+            )
+        except Refused as exc:
+            log.debug("not yet job=%s: %s", job.id, exc)  # the torrent is just being let go by another job
+
+    async def halt(self, job: Job, action: schedule.Halt) -> None:
+        position = max(x.position for x in self._book.living.values()) + 1 if action.to_tail else job.position
+        await self._let_go(
+            job,
+            status=State.PENDING,
+            blocked_by=action.blocked_by,
+            detail=download.waiting_words(action.blocked_by),
+            position=position,
+        )
+
+    async def block(self, job: Job, action: schedule.Block) -> None:
+        words = download.waiting_words(action.blocked_by)
+        await self._book.change(job.id, blocked_by=action.blocked_by, detail=words)
+
+    async def pause(self, job: Job, action: Any) -> None:
+        await self._let_go(job, status=State.PAUSED)
+        log.info("paused job=%s", job.id)
+
+    async def queue(self, job: Job, action: Any) -> None:
+        await self._book.change(job.id, status=State.PENDING, blocked_by=None, detail="")
+
+    async def cancel(self, job: Job, action: Any) -> None:
+        """Data first, the row after: a crash between the two removes what is left, and then says so."""
+        blob = await self._engine.remove(job.id)
+        resume = self._saves.resume(job, blob) if blob else await self._book.resume_of(job.id)
+        fields: dict[str, Any] = {**_STILL, "delete_data": False, "seeding": False}
+        if job.delete_data:
+            await self._service.delete_payload(job)
+            resume = replace(resume, boot_id=DISTRUST) if resume else None
+            fields["file_path"] = None
+        if not job.has_ended:
+            fields["status"] = State.CANCELLED
+            if job.delete_data:
+                fields |= {"done_bytes": 0, "progress": 0}
+        kind = Kind.CHANGED if job.has_ended else Kind.CANCELLED
+        await self._book.change(job.id, kind, resume=resume, **fields)
+        self._forget(job)
+        log.info("cancelled job=%s data=%s", job.id, "removed" if job.delete_data else "kept")
+
+    async def complete(self, job: Job, action: Any) -> None:
+        blob = self._findings.of(job.id).whole
+        assert blob is not None, "decided on it"
+        rules = self._service.config.torrent
+        files = [
+            replace(x, progress=100.0 if x.wanted else x.progress) for x in self._book.files.get(job.id, ())
+        ]
+        self._book.note_files(job.id, files)
+        self.tell_ready(job.id)  # a fast one was never looked at
+        job = await self._book.change(
+            job.id,
+            Kind.COMPLETED,
+            files=files,
+            resume=self._saves.resume(job, blob),
+            **(_STILL | {"eta_seconds": 0}),
+            status=State.COMPLETED,
+            progress=100,
+            done_bytes=job.total_bytes,
+            completed_at=self._book.now(),
+            seeding=rules.seed_ratio != 0 and rules.seed_minutes != 0,
+            file_path=main_path(job, files),
+        )
+        log.info(
+            "completed job=%s name=%r bytes=%d path=%s", job.id, job.name, job.total_bytes, job.file_path
+        )
+        self._forget(job)
+        self._chores.begin(self._saves.sync(job, files, blob))
+
+    async def fail(self, job: Job, action: schedule.Fail) -> None:
+        await self._let_go(
+            job,
+            kind=Kind.FAILED,
+            status=State.FAILED,
+            error_code=action.code,
+            error_message=action.message,
+        )
+        log.error("failed job=%s code=%s: %s", job.id, action.code, action.message)
+
+    async def end_seeding(self, job: Job, action: Any) -> None:
+        await self._let_go(job, seeding=False)
+        log.info("seeding ends job=%s uploaded=%d", job.id, job.uploaded_bytes)
+
+    async def _let_go(self, job: Job, *, kind: Kind = Kind.CHANGED, **fields: Any) -> None:
+        """Take the torrent from the engine; its last resume data and these fields in one transaction."""
+        blob = await self._engine.remove(job.id)
+        resume = self._saves.resume(job, blob) if blob else None
+        await self._book.change(job.id, kind, resume=resume, **(_STILL | fields))
+        self._forget(job)
+
+    def _forget(self, job: Job) -> None:
+        self._findings.forget(job.id)
+        if job.id not in self._book.living:
+            self._saves.forget(job.id)
+            self._ready.discard(job.id)
+
+
+_ACTS: dict[type[schedule.Action], Callable[[Acts, Job, Any], Awaitable[None]]] = {
+    schedule.Start: Acts.start,
+    schedule.Seed: Acts.seed,
+    schedule.EndSeeding: Acts.end_seeding,
+    schedule.Queue: Acts.queue,
+    schedule.Pause: Acts.pause,
+    schedule.Cancel: Acts.cancel,
+    schedule.Complete: Acts.complete,
+    schedule.Halt: Acts.halt,
+    schedule.Block: Acts.block,
+    schedule.Fail: Acts.fail,
+}

@@ -1,0 +1,70 @@
+"""What has been found out about each job since its torrent was begun.
+
+In memory alone: after a restart it is found out again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from htdl.core import download
+from htdl.core.download import Course
+from htdl.core.schedule import Facts
+from htdl.jobs import Job
+from htdl.torrent.api import Status
+
+DISK_FULL_SECONDS = 15.0  # after a write found no room, before it is tried again
+
+
+@dataclass(slots=True)
+class Finding:
+    course: Course
+    fault: tuple[str, str] | None = None  # code and message of what cannot be mended by waiting
+    whole: bytes | None = None  # the resume data of a torrent that has finished
+    no_room_at: float | None = None  # when a write failed for want of room
+
+
+class Findings:
+    """`clock` is monotonic, in seconds."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._by_job: dict[str, Finding] = {}
+
+    def of(self, job_id: str) -> Finding:
+        if job_id not in self._by_job:
+            self._by_job[job_id] = Finding(Course(moved_at=self._clock()))
+        return self._by_job[job_id]
+
+    def begin(self, job_id: str) -> None:
+        """The job begins, or begins again: nothing found before counts."""
+        self._by_job[job_id] = Finding(Course(moved_at=self._clock()))
+
+    def forget(self, job_id: str) -> None:
+        """All but that there was no room, which holds for a while."""
+        finding = self._by_job.pop(job_id, None)
+        if finding and finding.no_room_at is not None:
+            self.of(job_id).no_room_at = finding.no_room_at
+
+    def found_no_room(self, job_id: str) -> None:
+        self.of(job_id).no_room_at = self._clock()
+
+    def follow(self, job_id: str, status: Status) -> Course:
+        finding = self.of(job_id)
+        finding.course = download.follow(finding.course, status, self._clock())
+        return finding.course
+
+    def facts(self, job: Job, *, is_held: bool, has_seeded_enough: bool) -> Facts:
+        finding = self._by_job.get(job.id)
+        if finding is None:
+            return Facts(is_held=is_held, has_seeded_enough=has_seeded_enough)
+        now, no_room_at = self._clock(), finding.no_room_at
+        return Facts(
+            is_held=is_held,
+            is_whole=finding.whole is not None and job.has_metadata,  # as it is written, files and all
+            fault=finding.fault,
+            idle_seconds=finding.course.idle_seconds(now),
+            found_disk_full=no_room_at is not None and now - no_room_at < DISK_FULL_SECONDS,
+            has_seeded_enough=has_seeded_enough,
+        )
