@@ -224,7 +224,8 @@ class Service:
             return await self._change(job, seeding=False)
         with self.subscribe() as events:
             await self._book.change(job.id, wish=Wish.CANCEL, delete_data=delete or job.delete_data)
-            await _cancelled(job.id, events)
+            if self.pulse:  # there is a runner, who does it
+                await _cancelled(job.id, events)
         return await self._shown(await self._book.find(job.id))
 
     async def retry(self, prefix: str) -> JobView:

@@ -41,6 +41,7 @@ class World:
         self.book = Book(db, self.bus)
         self.service = Service(self.config, db, self.book, self.bus, self.engine)
         self.runner = Runner(self.book, self.service, self.engine, BOOT, lambda: self.now)
+        self.service.pulse = self.runner
 
     def configure(self, **sections: dict[str, Any]) -> None:
         self.config = self.service.config = settings(self.folder, sections)

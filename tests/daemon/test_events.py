@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import json
+from itertools import takewhile
+from typing import Any
+
+from tests.daemon.downloads import SLOW, completed
+from tests.daemons import Daemon
+from tests.swarm import Swarm
+
+
+def up_to(kind: str, stream: Any) -> list[dict[str, Any]]:
+    """The events until the first of this kind, that one included."""
+    events: list[dict[str, Any]] = []
+    for event in stream:
+        events.append(event)
+        if event["event"] == kind:
+            return events
+    raise AssertionError(f"it ended before {kind}: {events}")
+
+
+def test_the_state_comes_first_then_all_that_happens(daemon: Daemon, swarm: Swarm) -> None:
+    torrent = swarm.seed({"video.mkv": 1_500_000}, rate=SLOW)
+    stream = daemon.client.events()
+    assert next(iter(stream)) == {"event": "state", "seq": 0, "jobs": []}
+    job = daemon.client.add(torrent.magnet)
+    events = up_to("completed", stream)
+    assert events[0]["event"] == "added"
+    assert {x["job"]["id"] for x in events} == {job.id}
+    kinds = [x["event"] for x in events]
+    assert kinds.count("ready") == 1
+    assert "progress" in kinds
+    assert kinds.index("ready") < kinds.index("completed")
+    assert [x["seq"] for x in events] == list(range(1, len(events) + 1)), "none is missing"
+    shares = [x["job"]["progress_exact"] for x in events]
+    assert shares == sorted(shares)
+
+
+def test_a_fast_download_is_ready_before_it_is_completed(daemon: Daemon, swarm: Swarm) -> None:
+    stream = daemon.client.events()
+    next(iter(stream))
+    daemon.client.add(swarm.seed({"video.mkv": 100_000}).magnet)
+    ready, done = [x for x in up_to("completed", stream) if x["event"] in {"ready", "completed"}]
+    assert ready["job"]["readiness"]["ready"]
+    assert done["job"]["status"] == "COMPLETED"
+
+
+def test_only_the_jobs_asked_for_are_told_of(daemon: Daemon) -> None:
+    mine, other = daemon.client.add("a" * 40), daemon.client.add("b" * 40)
+    stream = daemon.client.events([mine.id[:12]])
+    state = next(iter(stream))
+    assert [x["id"] for x in state["jobs"]] == [mine.id]
+    daemon.client.cancel(other.id)
+    daemon.client.cancel(mine.id)
+    daemon.client.remove(mine.id)
+    assert {x["job"]["id"] for x in up_to("removed", stream)} == {mine.id}
+
+
+def test_the_stream_ends_with_the_daemon(daemon: Daemon) -> None:
+    stream = daemon.client.events()
+    next(iter(stream))
+    assert daemon.stop() == 0
+    assert list(stream) == []
+
+
+def test_a_new_listener_sees_what_is_now(daemon: Daemon, swarm: Swarm) -> None:
+    torrent = swarm.seed({"video.mkv": 100_000})
+    done = completed(daemon, torrent, daemon.client.add(torrent.magnet).id)
+    living = daemon.client.add("a" * 40)
+    assert [x["id"] for x in next(iter(daemon.client.events()))["jobs"]] == [living.id]
+    (job,) = next(iter(daemon.client.events([done.id])))["jobs"]
+    assert (job["status"], job["progress"]) == ("COMPLETED", 100)
+
+
+def test_the_command_prints_a_json_line_an_event(daemon: Daemon, swarm: Swarm) -> None:
+    job = daemon.client.add(swarm.seed({"video.mkv": 600_000}, rate=SLOW).magnet)
+    told = daemon.htdl("watch", job.id, "--json")
+    lines = [json.loads(line) for line in told.stdout.splitlines()]
+    assert lines[0]["event"] == "state"
+    assert lines[-1]["event"] == "completed"
+    assert list(takewhile(lambda x: x["event"] != "completed", lines)) == lines[:-1]

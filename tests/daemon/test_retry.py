@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import pytest
+
+from htdl.errors import Refused
+from htdl.jobs import State
+from tests.daemon.downloads import SLOW, completed, flowing, in_state
+from tests.daemons import Daemon
+from tests.swarm import Swarm
+
+
+def test_a_cancelled_download_goes_on_where_it_was(daemon: Daemon, swarm: Swarm) -> None:
+    torrent = swarm.seed({"video.mkv": 1_500_000}, rate=SLOW)
+    job = daemon.client.add(torrent.magnet)
+    flowing(daemon, job.id)
+    daemon.client.cancel(job.id)
+    in_state(daemon, job.id, State.CANCELLED)
+    assert daemon.htdl("retry", job.id).returncode == 0
+    done = completed(daemon, torrent, job.id)
+    assert done.attempts == 2
+    assert swarm.sent() < 1_500_000 * 1.2
+
+
+def test_one_whose_data_were_deleted_begins_anew(daemon: Daemon, swarm: Swarm) -> None:
+    torrent = swarm.seed({"video.mkv": 1_500_000}, rate=SLOW)
+    job = daemon.client.add(torrent.magnet)
+    flowing(daemon, job.id)
+    daemon.client.cancel(job.id, delete=True)
+    in_state(daemon, job.id, State.CANCELLED)
+    daemon.client.retry(job.id)
+    completed(daemon, torrent, job.id)
+
+
+def test_a_failed_download_is_tried_again_and_fails_again_for_the_same_reason(
+    daemon: Daemon, swarm: Swarm
+) -> None:
+    torrent = swarm.seed({"video.mkv": 100_000})
+    job = daemon.client.add(torrent.magnet, files=["*.avi"])
+    in_state(daemon, job.id, State.FAILED)
+    retried = daemon.client.retry(job.id)
+    assert (retried.error_code, retried.attempts) == (None, 2)
+    assert in_state(daemon, job.id, State.FAILED).error_code == "no_such_file"
+
+
+def test_retrying_what_lives_asks_for_peers_and_changes_nothing(daemon: Daemon) -> None:
+    job = daemon.client.add("a" * 40)
+    assert daemon.client.retry(job.id).attempts == 1
+
+
+def test_what_is_complete_needs_no_retry(daemon: Daemon, swarm: Swarm) -> None:
+    torrent = swarm.seed({"video.mkv": 100_000})
+    job = completed(daemon, torrent, daemon.client.add(torrent.magnet).id)
+    with pytest.raises(Refused, match="complete"):
+        daemon.client.retry(job.id)
+
+
+def test_a_torrent_that_another_job_has_by_now_is_not_begun_twice(daemon: Daemon) -> None:
+    first = daemon.client.add("a" * 40)
+    daemon.client.cancel(first.id)
+    in_state(daemon, first.id, State.CANCELLED)
+    second = daemon.client.add("a" * 40)
+    assert second.id != first.id
+    with pytest.raises(Refused) as caught:
+        daemon.client.retry(first.id)
+    assert second.id[:8] in (caught.value.hint or "")

@@ -1,0 +1,118 @@
+"""One daemon a state folder, whatever the one before has left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+
+from htdl import paths
+from htdl.jobs import Job, State, Wish
+from htdl.store import jobs as rows
+from htdl.store.db import Database
+from tests.daemons import Daemon
+from tests.waiting import until
+
+Make = Callable[..., Daemon]
+NOW = "2024-05-01T10:00:00.000+00:00"
+
+
+def test_a_second_daemon_is_refused_and_told_who_runs(daemon: Daemon) -> None:
+    told = daemon.htdl("daemon", "run")
+    assert daemon.process
+    assert told.returncode == 9
+    assert f"pid {daemon.process.pid}" in told.stderr
+    assert str(daemon.socket) in told.stderr
+    assert daemon.answers(), "and it is not disturbed"
+
+
+def test_a_second_daemon_on_another_socket_is_refused_too(daemon: Daemon) -> None:
+    other = {"HTDL_SOCKET": str(daemon.socket.with_name("other"))}
+    assert daemon.htdl("daemon", "run", env=other).returncode == 9
+
+
+def test_the_socket_of_one_that_was_killed_is_replaced(daemon: Daemon) -> None:
+    daemon.kill()
+    assert daemon.socket.exists()
+    daemon.start()
+    until(lambda: daemon.client.health().ok)
+
+
+def test_the_socket_is_private(daemon: Daemon) -> None:
+    assert daemon.socket.stat().st_mode & 0o777 == 0o600
+    assert daemon.socket.parent.stat().st_mode & 0o777 == 0o700
+    assert daemon.state.stat().st_mode & 0o777 == 0o700
+    assert (daemon.state / "htdl.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_faulty_configuration_stops_it_with_every_fault(make_daemon: Make) -> None:
+    daemon = make_daemon(start=False, torrent={"max_conections": 1, "max_active_downloads": 0})
+    told = daemon.htdl("daemon", "run")
+    assert told.returncode == 2
+    assert "torrent.max_conections" in told.stderr
+    assert "torrent.max_active_downloads" in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+def test_a_state_folder_that_cannot_be_used_is_told(make_daemon: Make) -> None:
+    daemon = make_daemon(start=False)
+    daemon.state.parent.mkdir(exist_ok=True)
+    daemon.state.write_text("a file, not a folder")
+    told = daemon.htdl("daemon", "run")
+    assert told.returncode == 2
+    assert str(daemon.state) in told.stderr
+
+
+def test_it_answers_before_a_long_list_is_loaded(make_daemon: Make) -> None:
+    daemon = make_daemon(start=False)
+    asyncio.run(fill(daemon, 10_000))
+    began = time.monotonic()
+    daemon.start()
+    assert time.monotonic() - began < 5
+    assert len(daemon.client.jobs(limit=3)) == 3
+    until(lambda: "jobs loaded living=10000" in daemon.log())
+    assert daemon.log().index("answering socket") < daemon.log().index("jobs loaded")
+    assert json.loads(daemon.htdl("stats", "--json").stdout)["by_status"]["PAUSED"] == 10_000
+    assert daemon.client.add("a" * 40).position == 10_001
+    assert daemon.stop(timeout=5) == 0
+
+
+async def fill(daemon: Daemon, number: int) -> None:
+    db = await Database.open(paths.database(daemon.state), now=NOW)
+    jobs = [
+        Job(
+            id=f"{n:08x}-0000-4000-8000-000000000000",
+            video_id=f"video-{n}",
+            torrent_id=f"torrent-{n}",
+            info_hash=f"{n:040x}",
+            created_at=NOW,
+            updated_at=NOW,
+            status=State.PAUSED,
+            wish=Wish.PAUSE,
+            position=n,
+        )
+        for n in range(1, number + 1)
+    ]
+    await db.run(lambda raw: [rows.insert(raw, job) for job in jobs])
+    await db.close()
+
+
+def test_add_starts_a_daemon_when_none_answers(make_daemon: Make) -> None:
+    daemon = make_daemon(start=False)
+    told = daemon.htdl("add", "a" * 40, "--quiet")
+    try:
+        assert told.returncode == 0, told.stderr
+        assert daemon.client.job(told.stdout.strip()).info_hash == "a" * 40
+    finally:
+        assert daemon.htdl("daemon", "stop").returncode == 0
+    assert daemon.htdl("status").returncode == 3
+    assert daemon.htdl("add", "a" * 40, "--no-start").returncode == 3
+
+
+def test_status_says_that_it_answers(daemon: Daemon) -> None:
+    until(lambda: daemon.client.health().ok)
+    told = json.loads(daemon.htdl("daemon", "status", "--json").stdout)
+    assert daemon.process
+    assert (told["ok"], told["pid"]) == (True, daemon.process.pid)
+    assert set(told["checks"]) == {"disk", "engine", "database", "queue"}
