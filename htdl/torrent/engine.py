@@ -16,7 +16,7 @@ import errno
 import logging
 import socket
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -81,6 +81,15 @@ class _Torrent:
         """
         files = self.metadata.files if self.metadata else ()
         return frozenset(file.index for file in files if not file.size)
+
+    @property
+    def tracker_error(self) -> str | None:
+        return next(iter(self.tracker_errors.values()), None)
+
+    def tell_tracker_error(self) -> None:
+        """A torrent that stands still gets no new numbers, and its trackers may be why."""
+        if self.status:
+            self.status = replace(self.status, tracker_error=self.tracker_error)
 
     def want(self, indices: Sequence[int]) -> frozenset[int]:
         """Note what is selected of the files there are."""
@@ -447,9 +456,8 @@ class LibtorrentEngine:
                 self._on_update(torrent, update)
 
     def _on_update(self, torrent: _Torrent, update: libtorrent.torrent_status) -> None:
-        error = next(iter(torrent.tracker_errors.values()), None)
         wanted_bytes = torrent.wanted_bytes if torrent.is_selected else None
-        torrent.status = status_of(update, wanted_bytes=wanted_bytes, tracker_error=error)
+        torrent.status = status_of(update, wanted_bytes=wanted_bytes, tracker_error=torrent.tracker_error)
         if torrent.is_selected and not torrent.is_finishing and is_whole(torrent.status):
             torrent.is_finishing = torrent.is_flushing = True
             torrent.handle.flush_cache()
@@ -531,10 +539,12 @@ class LibtorrentEngine:
     def _on_tracker_error(self, alert: libtorrent.tracker_error_alert) -> None:
         if torrent := self._by_handle.get(alert.handle):
             torrent.tracker_errors[alert.url] = alert.failure_reason() or alert.error.message()
+            torrent.tell_tracker_error()
 
     def _on_tracker_reply(self, alert: libtorrent.tracker_reply_alert) -> None:
         if torrent := self._by_handle.get(alert.handle):
             torrent.tracker_errors.clear()
+            torrent.tell_tracker_error()
 
     def _on_listening(self, alert: libtorrent.listen_succeeded_alert) -> None:
         place = f"{alert.socket_type} {alert.address}:{alert.port}"
