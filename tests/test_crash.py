@@ -7,7 +7,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -63,8 +63,8 @@ def check_sound(daemon: Daemon) -> None:
 def test_a_kill_at_any_moment_after_add(daemon: Daemon, swarm: Swarm) -> None:
     chance = random.Random(1)
     added: dict[str, Torrent] = {}
-    for delay in [0.0, 0.0, 0.001, 0.003, 0.01, *(chance.uniform(0.0, 0.5) for _ in range(7))]:
-        torrent = swarm.seed({"video.mkv": 300_000 + len(added)}, rate=400_000)
+    for delay in [0.0, 0.0, 0.001, 0.003, 0.01, *(chance.uniform(0.0, 0.5) for _ in range(5))]:
+        torrent = swarm.seed({"video.mkv": 300_000 + len(added)}, rate=1_000_000)
         added[daemon.client.add(torrent.magnet).id] = torrent
         time.sleep(delay)  # the moment of the kill is the case
         daemon.restart()
@@ -76,7 +76,7 @@ def test_a_kill_at_any_moment_after_add(daemon: Daemon, swarm: Swarm) -> None:
 
 def test_kills_all_along_a_download(daemon: Daemon, swarm: Swarm) -> None:
     chance = random.Random(2)
-    rate, size, kills = 1_000_000, 4_000_000, 10
+    rate, size, kills = 2_000_000, 6_000_000, 10
     torrent = swarm.seed({"video.mkv": size}, rate=rate)
     job = daemon.client.add(torrent.magnet)
     lost = 0.0
@@ -91,7 +91,7 @@ def test_kills_all_along_a_download(daemon: Daemon, swarm: Swarm) -> None:
 
 
 def test_a_crash_costs_no_more_than_ten_seconds(daemon: Daemon, swarm: Swarm) -> None:
-    rate, size = 300_000, 6_000_000
+    rate, size = 300_000, 4_200_000
     torrent = swarm.seed({"video.mkv": size}, rate=rate)
     job = daemon.client.add(torrent.magnet)
     begun = time.monotonic()
@@ -125,8 +125,8 @@ def test_kills_around_completion(daemon: Daemon, swarm: Swarm) -> None:
 
 def test_a_cancel_that_was_answered_is_carried_out(daemon: Daemon, swarm: Swarm) -> None:
     chance = random.Random(3)
-    for turn in range(6):
-        torrent = swarm.seed({"video.mkv": 2_000_000 + turn}, rate=1_000_000)
+    for turn in range(4):
+        torrent = swarm.seed({"video.mkv": 4_000_000 + turn}, rate=2_000_000)
         job = daemon.client.add(torrent.magnet)
         until(lambda job=job: daemon.client.job(job.id).done_bytes > 0)
         home = Path(job.save_path)
@@ -139,10 +139,10 @@ def test_a_cancel_that_was_answered_is_carried_out(daemon: Daemon, swarm: Swarm)
 
 
 def test_a_pause_that_was_answered_holds(daemon: Daemon, swarm: Swarm) -> None:
-    torrent = swarm.seed({"video.mkv": 3_000_000}, rate=1_500_000)
+    torrent = swarm.seed({"video.mkv": 3_000_000}, rate=800_000)
     job = daemon.client.add(torrent.magnet)
     for delay in (0.0, 0.002, 0.01, 0.05):
-        until(lambda: daemon.client.job(job.id).peers)
+        until(lambda: status(daemon, job.id) is State.DOWNLOADING)
         daemon.client.pause(job.id)
         time.sleep(delay)  # the moment of the kill is the case
         daemon.restart()
@@ -157,10 +157,8 @@ def test_adds_of_many_clients_at_once(daemon: Daemon) -> None:
     answered: dict[str, str] = {}
 
     def add(magnet: str) -> None:
-        try:
+        with suppress(HtdlError):  # never answered: it may be there, once, or not
             answered[magnet] = daemon.client.add(magnet, paused=True).id
-        except HtdlError:
-            pass  # never answered: it may be there, once, or not
 
     with ThreadPoolExecutor(4) as clients:
         for magnet in magnets:

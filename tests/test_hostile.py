@@ -1,4 +1,4 @@
-"""Bad input through the real command line and the real socket: a clear no, no job, and a daemon that goes on."""
+"""Bad input through the real command line and socket: a clear no, no job, and a daemon that goes on."""
 
 from __future__ import annotations
 
