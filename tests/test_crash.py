@@ -95,15 +95,11 @@ def test_a_crash_costs_no_more_than_ten_seconds(daemon: Daemon, swarm: Swarm) ->
     torrent = swarm.seed({"video.mkv": size}, rate=rate)
     job = daemon.client.add(torrent.magnet)
     begun = time.monotonic()
-    before = until(lambda: (x := daemon.client.job(job.id)).done_bytes > 12 * rate and x, 40).done_bytes
+    until(lambda: daemon.client.job(job.id).done_bytes > 12 * rate, 40)
     assert time.monotonic() - begun > SAVED_SECONDS, "the swarm is faster than it should be"
     daemon.restart()
-    until(lambda: daemon.client.job(job.id).peers, 10)
-    after = daemon.client.job(job.id).done_bytes
-    assert after >= before - SAVED_SECONDS * rate, (before, after)
-    assert after > 0
     completes(daemon, job.id, torrent)
-    assert swarm.sent() <= size + SAVED_SECONDS * rate
+    assert swarm.sent() <= size + SAVED_SECONDS * rate  # all of it lost would be 12 seconds' worth
     check_sound(daemon)
 
 
