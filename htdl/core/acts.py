@@ -18,8 +18,9 @@ from htdl.core import download, schedule
 from htdl.core.book import Book
 from htdl.core.chores import Chores
 from htdl.core.findings import Findings
+from htdl.core.requests import main_path
 from htdl.core.saves import DISTRUST, Saves
-from htdl.core.service import Service, main_path
+from htdl.core.service import Service
 from htdl.errors import BadSource, HtdlError, Refused
 from htdl.events import Kind
 from htdl.jobs import Job, State
@@ -171,8 +172,8 @@ class Acts:
         log.info("cancelled job=%s data=%s", job.id, "removed" if job.delete_data else "kept")
 
     async def complete(self, job: Job, action: Any) -> None:
-        blob = self._findings.of(job.id).whole
-        assert blob is not None, "decided on it"
+        finished = self._findings.of(job.id).whole
+        assert finished is not None, "decided on it"
         rules = self._service.config.torrent
         files = [
             replace(x, progress=100.0 if x.wanted else x.progress) for x in self._book.files.get(job.id, ())
@@ -183,7 +184,7 @@ class Acts:
             job.id,
             Kind.COMPLETED,
             files=files,
-            resume=self._saves.resume(job, blob),
+            resume=self._saves.resume(job, finished.resume),
             **(_STILL | {"eta_seconds": 0}),
             status=State.COMPLETED,
             progress=100,
@@ -196,7 +197,7 @@ class Acts:
             "completed job=%s name=%r bytes=%d path=%s", job.id, job.name, job.total_bytes, job.file_path
         )
         self._forget(job)
-        self._chores.begin(self._saves.sync(job, files, blob))
+        self._chores.begin(self._saves.sync(job, files, finished.resume))
 
     async def fail(self, job: Job, action: schedule.Fail) -> None:
         await self._let_go(

@@ -5,14 +5,14 @@ In memory alone: after a restart it is found out again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from htdl.core import download
 from htdl.core.download import Course
 from htdl.core.schedule import Facts
-from htdl.jobs import Job
-from htdl.torrent.api import Status
+from htdl.jobs import Job, JobFile
+from htdl.torrent.api import Finished, Status
 
 DISK_FULL_SECONDS = 15.0  # after a write found no room, before it is tried again
 
@@ -21,7 +21,7 @@ DISK_FULL_SECONDS = 15.0  # after a write found no room, before it is tried agai
 class Finding:
     course: Course
     fault: tuple[str, str] | None = None  # code and message of what cannot be mended by waiting
-    whole: bytes | None = None  # the resume data of a torrent that has finished
+    whole: Finished | None = None
     no_room_at: float | None = None  # when a write failed for want of room
 
 
@@ -55,16 +55,21 @@ class Findings:
         finding.course = download.follow(finding.course, status, self._clock())
         return finding.course
 
-    def facts(self, job: Job, *, is_held: bool, has_seeded_enough: bool) -> Facts:
+    def facts(self, job: Job, files: Iterable[JobFile], *, is_held: bool, has_seeded_enough: bool) -> Facts:
         finding = self._by_job.get(job.id)
         if finding is None:
             return Facts(is_held=is_held, has_seeded_enough=has_seeded_enough)
         now, no_room_at = self._clock(), finding.no_room_at
         return Facts(
             is_held=is_held,
-            is_whole=finding.whole is not None and job.has_metadata,  # as it is written, files and all
+            is_whole=finding.whole is not None and _holds(finding.whole, job, files),
             fault=finding.fault,
             idle_seconds=finding.course.idle_seconds(now),
             found_disk_full=no_room_at is not None and now - no_room_at < DISK_FULL_SECONDS,
             has_seeded_enough=has_seeded_enough,
         )
+
+
+def _holds(whole: Finished, job: Job, files: Iterable[JobFile]) -> bool:
+    """Whether it finished with what is wanted now, and that is written down; the choice may have changed."""
+    return job.has_metadata and whole.wanted == {file.index for file in files if file.wanted}

@@ -19,9 +19,10 @@ from htdl.core.acts import Acts
 from htdl.core.book import Book
 from htdl.core.chores import Chores
 from htdl.core.findings import Findings
+from htdl.core.requests import job_files, main_path
 from htdl.core.saves import Saves
 from htdl.core.schedule import Limits
-from htdl.core.service import Service, job_files, main_path
+from htdl.core.service import Service
 from htdl.errors import BadRequest, HtdlError
 from htdl.jobs import Blocked, Job, JobFile, State
 from htdl.torrent.api import Engine, Failed, Finished, GotMetadata, Metadata, NoRoom, TorrentEvent
@@ -103,8 +104,8 @@ class Runner:
         match event:
             case GotMetadata(metadata=metadata):
                 self._on_metadata(job, metadata)
-            case Finished(resume=resume):
-                self._findings.of(job.id).whole = resume
+            case Finished():
+                self._findings.of(job.id).whole = event
             case NoRoom(message=message):
                 log.warning("disk full job=%s: %s", job.id, message)
                 self._findings.found_no_room(job.id)
@@ -166,7 +167,10 @@ class Runner:
         torrent, held = self._service.config.torrent, self._engine.held()
         facts = {
             job.id: self._findings.facts(
-                job, is_held=job.id in held, has_seeded_enough=job.seeding and self._has_seeded_enough(job)
+                job,
+                self._book.files.get(job.id, ()),
+                is_held=job.id in held,
+                has_seeded_enough=job.seeding and self._has_seeded_enough(job),
             )
             for job in self._book.living.values()
         }

@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import re
-import uuid
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
@@ -20,9 +18,9 @@ import sqlite_utils
 
 from htdl import __version__
 from htdl.config import Config
-from htdl.core import admission, payload, selection
+from htdl.core import admission, payload, requests, selection
 from htdl.core.book import Book
-from htdl.errors import BadRequest, Refused
+from htdl.errors import Refused
 from htdl.events import Bus, Kind, Subscription
 from htdl.jobs import (
     AddRequest,
@@ -41,15 +39,9 @@ from htdl.store import jobs as rows
 from htdl.store.db import Database
 from htdl.store.resume import Resume
 from htdl.stream import readiness
-from htdl.torrent.api import Engine, Source, TorrentFile
-
-TORRENT_NAMESPACE = uuid.UUID(
-    "6d6ff1b5-4a36-5e2e-9b7a-3f0a4f1f5c11"
-)  # of ids made from an info-hash (UUIDv5)
+from htdl.torrent.api import Engine
 
 CANCEL_SECONDS = 10.0
-
-_KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")  # names a folder, so nothing that could leave it
 
 
 class Pulse(Protocol):
@@ -153,11 +145,11 @@ class Service:
         Raises BadSource, BadRequest.
         """
         await self._book.loaded.wait()
-        _check_request(request)
+        requests.check(request)
         source = await self._engine.inspect(request.torrent or request.source or "")
-        wanted = ("*",) if request.all_files else request.files
-        files = _files(source, wanted)
-        fresh = self._new_job(request, source, wanted, files)
+        files = requests.files_of(source, requests.wanted(request))
+        download_path = self.config.torrent.download_path
+        fresh = requests.new_job(request, source, files, download_path, self._book.now())
 
         def insert(db: sqlite_utils.Database) -> tuple[Job, bool]:
             same = rows.same_torrent(db, source.info_hash, source.info_hash_v2)
@@ -168,38 +160,12 @@ class Service:
             home = next((job.save_path for job in same if job.save_path), fresh.save_path)
             rows.update(db, [replace(job, seeding=False) for job in same if job.seeding])
             job = replace(fresh, position=rows.next_position(db), save_path=home)
-            job = replace(job, file_path=main_path(job, files))
+            job = replace(job, file_path=requests.main_path(job, files))
             rows.insert(db, job, files, Resume(source.resume, self._book.now(), None))
             return job, True
 
         job, is_new = await self._book.add(insert)
         return await self._shown(job), is_new
-
-    def _new_job(
-        self, request: AddRequest, source: Source, wanted: tuple[str, ...], files: list[JobFile]
-    ) -> Job:
-        job_id, now = str(uuid.uuid4()), self._book.now()
-        video_id = request.video_id or job_id
-        return Job(
-            id=job_id,
-            video_id=video_id,
-            torrent_id=request.torrent_id or str(uuid.uuid5(TORRENT_NAMESPACE, source.info_hash)),
-            created_at=now,
-            updated_at=now,
-            source=request.source or f"{source.name}.torrent",
-            info_hash=source.info_hash,
-            info_hash_v2=source.info_hash_v2,
-            name=source.name or source.info_hash,
-            wish=Wish.PAUSE if request.paused else Wish.RUN,
-            priority=request.priority,
-            attempts=1,
-            total_bytes=sum(file.size for file in files if file.wanted),
-            save_path=str(self.config.torrent.download_path / video_id),
-            selection=wanted,
-            max_download_speed=request.max_download_speed,
-            max_upload_speed=request.max_upload_speed,
-            metadata_at=now if source.metadata else None,
-        )
 
     async def pause(self, prefix: str) -> JobView:
         job = await self._living(prefix, "pause")
@@ -279,16 +245,17 @@ class Service:
             for name in ("priority", "max_download_speed", "max_upload_speed")
             if (value := getattr(patch, name)) is not None
         }
-        _check_numbers(patch.priority or 0, patch.max_download_speed, patch.max_upload_speed)
+        requests.check_numbers(patch.priority or 0, patch.max_download_speed, patch.max_upload_speed)
         files = None
         if patch.files is not None:
             fields["selection"] = patch.files
-            if job.has_metadata:
-                files = _chosen(await self._book.files_of(job), patch.files)
-                fields["total_bytes"] = sum(file.size for file in files if file.wanted)
-                fields["file_path"] = main_path(job, files)
-                self._engine.select(job.id, [file.index for file in files if file.wanted])
+        if patch.files is not None and job.has_metadata:
+            files = requests.choose_again(await self._book.files_of(job), patch.files)
+            fields["total_bytes"] = sum(file.size for file in files if file.wanted)
+            fields["file_path"] = requests.main_path(job, files)
         job = await self._book.change(job.id, files=files, **fields)
+        if files is not None:
+            self._engine.select(job.id, [file.index for file in files if file.wanted])
         self._engine.set_limits(
             job.id, max_download_speed=job.max_download_speed, max_upload_speed=job.max_upload_speed
         )
@@ -327,51 +294,3 @@ async def _cancelled(job_id: str, events: Subscription) -> None:
 
 def _called(job: Job) -> str:
     return f"job {job.id[:8]} ({job.name})"
-
-
-def _check_request(request: AddRequest) -> None:
-    if (request.source is None) == (request.torrent is None):
-        raise BadRequest(
-            "give either a source or the bytes of a .torrent", hint="`source` is a magnet, hash or URL"
-        )
-    for name, key in (("video_id", request.video_id), ("torrent_id", request.torrent_id)):
-        if key is not None and not _KEY.fullmatch(key):
-            raise BadRequest(
-                f"{name} {key!r:.120} cannot be used",
-                hint="use up to 100 letters, digits, and . _ - (not . first)",
-            )
-    if len(request.files) > 1000 or any(len(pattern) > 1000 for pattern in request.files):
-        raise BadRequest("too many or too long file patterns", hint="at most 1,000 of 1,000 characters")
-    _check_numbers(request.priority, request.max_download_speed, request.max_upload_speed)
-
-
-def _check_numbers(priority: int, *speeds: int | None) -> None:
-    if abs(priority) > 1000:
-        raise BadRequest(f"priority {priority} is out of range", hint="use -1000 to 1000; higher goes first")
-    for speed in speeds:
-        if speed is not None and not (speed == -1 or 1 <= speed < 2**31):
-            raise BadRequest(
-                f"a speed limit of {speed} bytes/s cannot be kept", hint="use -1 for none, or 1 and more"
-            )
-
-
-def _files(source: Source, wanted: tuple[str, ...]) -> list[JobFile]:
-    """The files of a torrent whose metadata is known; none of a magnet."""
-    return job_files(source.metadata.files, wanted) if source.metadata else []
-
-
-def job_files(files: tuple[TorrentFile, ...], wanted: tuple[str, ...]) -> list[JobFile]:
-    """The rows of a torrent's files, with what is wanted of them.  Raises BadRequest as `choose` does."""
-    chosen = set(selection.choose(files, wanted))
-    return [JobFile(index=x.index, path=x.path, size=x.size, wanted=x.index in chosen) for x in files]
-
-
-def _chosen(files: tuple[JobFile, ...], wanted: tuple[str, ...]) -> list[JobFile]:
-    plain = [TorrentFile(file.index, file.path, file.size) for file in files]
-    chosen = set(selection.choose(plain, wanted))
-    return [replace(file, wanted=file.index in chosen) for file in files]
-
-
-def main_path(job: Job, files: list[JobFile] | tuple[JobFile, ...]) -> str | None:
-    main = selection.main_file(files)
-    return str(Path(job.save_path) / main.path) if main else None

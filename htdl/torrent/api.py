@@ -88,8 +88,9 @@ class GotMetadata(TorrentEvent):
 
 @dataclass(frozen=True, slots=True)
 class Finished(TorrentEvent):
-    """All that is selected is verified and readable from disk."""
+    """All of `wanted`, which was selected then, is verified and readable from disk."""
 
+    wanted: frozenset[int]
     resume: bytes
 
 

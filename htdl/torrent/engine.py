@@ -483,7 +483,7 @@ class LibtorrentEngine:
         if torrent.removal or torrent.wanted != wanted:
             return
         if blob and is_whole:
-            self._tell(Finished(torrent.key, blob))
+            self._tell(Finished(torrent.key, torrent.wanted or frozenset(), blob))
         else:
             torrent.is_finishing = False  # tried again with the next numbers
 

@@ -48,7 +48,7 @@ class FakeEngine:
         self.listener(GotMetadata(key, metadata))
 
     def finish(self, key: str, resume: bytes = b"whole") -> None:
-        self.listener(Finished(key, resume))
+        self.listener(Finished(key, frozenset(self.torrents[key].wanted or ()), resume))
 
     def fail(self, key: str, code: str, message: str) -> None:
         self.listener(Failed(key, code, message))
