@@ -63,6 +63,9 @@ class _Torrent:
     wanted: frozenset[int] | None = None  # None: not selected yet
     peers: tuple[tuple[str, int], ...] = ()  # that it came with
     wanted_bytes: int = 0
+    main: tuple[int, int] | None = None  # first and last piece of the main file
+    due: set[int] = field(default_factory=set)  # pieces that were given a deadline
+    done_bytes: int = 0  # at the last look
     is_selected: bool = False  # libtorrent has applied `wanted`
     is_finishing: bool = False  # behind the flush barrier, or through it
     is_flushing: bool = False  # behind it still
@@ -135,6 +138,7 @@ class LibtorrentEngine:
         self._loop.add_reader(self._wake.fileno(), self._on_wake)
         self._session.set_alert_fd(self._waker.fileno())
         self._updates = self._loop.call_later(UPDATE_SECONDS, self._update)
+        self._looks = self._loop.call_later(order.LOOK_SECONDS, self._look)
 
     def _open_session(self) -> libtorrent.session:
         params = lt.session_params()
@@ -163,6 +167,7 @@ class LibtorrentEngine:
     async def stop(self) -> bytes:
         """End the session within about a second; trackers are told `stopped`.  Returns the DHT's state."""
         self._updates.cancel()
+        self._looks.cancel()
         for task in self._tasks:
             task.cancel()
         state = await asyncio.to_thread(lambda: lt.write_session_params_buf(self._session.session_state()))
@@ -295,6 +300,8 @@ class LibtorrentEngine:
         torrent.is_selected = torrent.is_finishing = torrent.is_flushing = False
         num_files = self._num_files(torrent)
         torrent.handle.unset_flags(lt.torrent_flags.share_mode)
+        torrent.handle.clear_piece_deadlines()
+        torrent.due.clear()
         fetched = chosen if before is None else chosen - (torrent.empty - before)
         torrent.handle.prioritize_files(order.file_priorities(num_files, fetched))
 
@@ -313,7 +320,12 @@ class LibtorrentEngine:
         if main:
             offset = info.layout().file_offset(main.index)
             urgent = order.edges(offset, main.size, metadata.piece_length, metadata.num_pieces)
+            torrent.main = (urgent[0], urgent[-1]) if urgent else None
             torrent.handle.prioritize_pieces([(piece, order.FIRST) for piece in urgent])
+        # libtorrent 2.1.1 picks at random once a torrent has had nothing to fetch.  Its flag still says
+        # sequential, and to set what is set does nothing.
+        torrent.handle.unset_flags(lt.torrent_flags.sequential_download)
+        torrent.handle.set_flags(lt.torrent_flags.sequential_download)
 
     def set_limits(self, key: str, *, max_download_speed: int, max_upload_speed: int) -> None:
         if torrent := self._torrents.get(key):
@@ -402,6 +414,25 @@ class LibtorrentEngine:
         self._choose_protocol()
         self._updates = self._loop.call_later(UPDATE_SECONDS, self._update)
 
+    def _look(self) -> None:
+        """Ask which pieces are here, of torrents that may have to hurry; `_hurry` has the answer."""
+        self._looks = self._loop.call_later(order.LOOK_SECONDS, self._look)
+        for torrent in self._torrents.values():
+            is_moving = torrent.is_selected and not torrent.is_finishing and not torrent.removal
+            if is_moving and torrent.main and torrent.status and torrent.status.peers:
+                torrent.handle.post_status(lt.torrent_handle.query_pieces)
+
+    def _hurry(self, torrent: _Torrent, done_bytes: int, have: list[bool]) -> None:
+        """Give the next pieces of the main file a deadline; each once, libtorrent keeps it."""
+        speed, torrent.done_bytes = (done_bytes - torrent.done_bytes) / order.LOOK_SECONDS, done_bytes
+        if torrent.status:  # a mean of several seconds, so that a short pause does not look slow
+            speed = max(speed, torrent.status.download_speed)
+        if torrent.main and torrent.metadata and torrent.is_selected and speed < order.DUE_BELOW:
+            for piece in order.due(have, *torrent.main, torrent.metadata.piece_length):
+                if piece not in torrent.due:
+                    torrent.due.add(piece)
+                    torrent.handle.set_piece_deadline(piece, 0, 0)
+
     def _choose_protocol(self) -> None:
         """Outgoing uTP is a setting of the whole session: on while a torrent finds nobody over TCP."""
         for torrent in self._torrents.values():
@@ -461,6 +492,8 @@ class LibtorrentEngine:
         if torrent.is_selected and not torrent.is_finishing and is_whole(torrent.status):
             torrent.is_finishing = torrent.is_flushing = True
             torrent.handle.flush_cache()
+        elif have := update.pieces:
+            self._hurry(torrent, update.total_done, have)
 
     def _on_finished(self, alert: libtorrent.torrent_alert) -> None:
         """Only says that the wanted set is done, which may be empty: ask for the numbers at once."""

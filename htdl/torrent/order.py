@@ -2,16 +2,25 @@
 
 The torrent's own sequential mode fetches in playing order and keeps every peer busy.  It steps out of line
 only for priority 7, which the ends of the main file get: that is where a container keeps its index.
+
+A piece that a slow peer has begun would hold up all behind it: sequential mode asks nobody else.  So the
+next few get a deadline, for which libtorrent asks the fastest peers, if need be twice.  The numbers below come
+from what `python -m tests.bench order` shows of deadlines: the first one after none cancels every other
+request, so they must not all come between two looks; and they cost half of what a fast swarm can give, so it
+gets none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from htdl.torrent.api import TorrentFile
 
 DONT_DOWNLOAD, NORMAL, FIRST = 0, 4, 7  # libtorrent's download_priority_t
 EDGE_BYTES = 1 << 20
+LOOK_SECONDS = 0.25  # between two looks at what is due
+DUE_BYTES, MIN_DUE = 10 << 20, 3  # so much is due at a time, but so many pieces at least
+DUE_BELOW = 10_000_000  # bytes a second; what comes faster needs none
 
 
 def file_priorities(num_files: int, wanted: Collection[int]) -> list[int]:
@@ -29,6 +38,18 @@ def edges(offset: int, size: int, piece_length: int, num_pieces: int) -> list[in
         (offset + max(0, size - EDGE_BYTES)) // piece_length, (offset + size - 1) // piece_length + 1
     )
     return sorted({piece for piece in (*head, *tail) if 0 <= piece < num_pieces})
+
+
+def due(have: Sequence[bool], first: int, last: int, piece_length: int) -> list[int]:
+    """The next pieces from `first` to `last` that are not here, as many as are due at a time."""
+    found: list[int] = []
+    for _ in range(max(MIN_DUE, DUE_BYTES // piece_length)):
+        try:
+            found.append(have.index(False, first, last + 1))
+        except ValueError:
+            break
+        first = found[-1] + 1
+    return found
 
 
 def main_file(files: Collection[TorrentFile]) -> TorrentFile | None:
