@@ -9,6 +9,7 @@ The unlimited swarm shows only what an order costs at full speed.
 from __future__ import annotations
 
 import argparse
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -80,10 +81,12 @@ def ends_first(fetch: Fetch) -> None:
     fetch.handle.prioritize_pieces([(piece, order.FIRST) for piece in fetch.ends()])
 
 
-def due(pieces: int) -> Callable[[Fetch], None]:
-    """The next `pieces` missing ones are due now."""
+def due(pieces: int, below: float = math.inf) -> Callable[[Fetch], None]:
+    """The next `pieces` missing ones are due now, while the torrent comes with less than `below` bytes/s."""
 
     def move(fetch: Fetch) -> None:
+        if fetch.handle.status().download_payload_rate >= below:
+            return
         for piece in fetch.missing(pieces):
             if piece not in fetch.due:
                 fetch.due.add(piece)
@@ -108,6 +111,7 @@ STRATEGIES = (
     Strategy("  next 4 due", True, ends_first, due(4)),
     Strategy("  next 4 due, 4 times a second", True, ends_first, due(4), 0.25),
     Strategy("  next 10 due, 4 times a second", True, ends_first, due(10), 0.25),
+    Strategy("  the same below 10 MB/s", True, ends_first, due(10, below=10 * MB), 0.25),
     Strategy("window of 10, rest 0", False, window(10), window(10)),
     Strategy("rarest first"),
 )
