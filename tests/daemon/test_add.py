@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from htdl.core.service import TORRENT_NAMESPACE
+from htdl.core.requests import TORRENT_NAMESPACE
 from htdl.errors import BadRequest
 from htdl.jobs import State
 from tests.daemon.downloads import completed, flowing, in_state, once
