@@ -4,9 +4,9 @@ The torrent's own sequential mode fetches in playing order and keeps every peer 
 only for priority 7, which the ends of the main file get: that is where a container keeps its index.
 
 A piece that a slow peer has begun would hold up all behind it: sequential mode asks nobody else.  So the
-next few get a deadline, for which libtorrent asks the fastest peers, if need be twice.  The numbers below come
+next few get a deadline, for which libtorrent asks the fastest peers, maybe twice.  The numbers below come
 from what `python -m tests.bench order` shows of deadlines: the first one after none cancels every other
-request, so they must not all come between two looks; and they cost half of what a fast swarm can give, so it
+request, so they must not all come between two looks; and they cost half of what a fast swarm gives, so it
 gets none.
 """
 
