@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
+import libtorrent as lt
+
 from htdl.config import Torrent as TorrentConfig
 from htdl.torrent.api import Finished, GotMetadata, Source, Status, TorrentEvent
 from htdl.torrent.engine import LibtorrentEngine
@@ -48,6 +50,12 @@ class Rig:
             return next((x for x in self.heard if isinstance(x, kind) and x.key == key), None)
 
         return await soon(found, timeout, f"{kind.__name__} of {key}; heard {self.heard!r:.2000}")
+
+    def handle(self, key: str = "a") -> lt.torrent_handle:
+        """libtorrent's own, for what the engine does not offer."""
+        torrent = self.engine._torrents.get(key)
+        assert torrent
+        return torrent.handle
 
     def home(self, key: str = "a") -> Path:
         return self.folder / key

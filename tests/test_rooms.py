@@ -37,7 +37,9 @@ ROOMS = {
     "jobs": room("errors paths", "", "no I/O, no clock", "asyncio os time datetime"),
     "events": room("errors paths jobs", "", "the bus knows jobs, and nobody who listens", "os time"),
     "config": room("errors paths jobs events", "msgspec", "pure: text in, values out", "asyncio os time"),
-    "wire": room("errors paths jobs events config", "", "both sides of the socket import it", "asyncio os time"),
+    "wire": room(
+        "errors paths jobs events config", "", "both ends of the socket import it", "asyncio os time"
+    ),
     "store": room("errors jobs", "sqlite_utils", "SQL lives here, decisions do not", "time datetime"),
     "torrent": room("errors config", "libtorrent aiohttp", "libtorrent is seen from nowhere else"),
     "stream": room("errors jobs", "", "states what it needs, knows neither torrent nor HTTP", "socket http"),
@@ -55,7 +57,9 @@ ROOMS = {
         "sqlite3",
     ),
     "daemon": room(" ".join(EVERYTHING), "watchfiles", "builds the parts; the one who may know all of them"),
-    "client": room("errors paths jobs events wire", "", "other programs import it: small and quick", "asyncio"),
+    "client": room(
+        "errors paths jobs events wire", "", "other programs import it: small and quick", "asyncio"
+    ),
     "cli": room(
         "errors paths jobs events config wire client daemon",
         "click rich",
@@ -102,7 +106,9 @@ def imports_of(path: Path) -> list[Import]:
             assert node.level == 0, f"{path}: relative import"
             module = node.module or ""
             names = [f"{module}.{x.name}" for x in node.names] if module.startswith("htdl") else [module]
-        found += [Import(str(path.relative_to(ROOT)), node.lineno, name, id(node) in typing_only) for name in names]
+        found += [
+            Import(str(path.relative_to(ROOT)), node.lineno, name, id(node) in typing_only) for name in names
+        ]
     return found
 
 

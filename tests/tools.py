@@ -9,7 +9,7 @@ import pytest
 
 
 def require(program: str) -> str:
-    """Its path.  Where it is missing the test skips and says so; in CI, which installs it, that is a failure."""
+    """Its path.  Where it is missing the test skips and says so; CI installs it, so there it fails."""
     path = shutil.which(program)
     if path:
         return path

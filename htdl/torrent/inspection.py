@@ -216,6 +216,12 @@ def _fault(element: bytes) -> str | None:
     return None
 
 
+def judge(ti: lt.torrent_info, renamed: Mapping[int, str]) -> Metadata:
+    """The metadata, or BadSource: what peers send is checked as a .torrent of the user's is."""
+    check_info(ti.info_section())
+    return metadata(ti, renamed)
+
+
 def metadata(ti: lt.torrent_info, renamed: Mapping[int, str] = MappingProxyType({})) -> Metadata:
     """The torrent as libtorrent will write it.  Raises BadSource where that breaks a rule of `check_info`.
 

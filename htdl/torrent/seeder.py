@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from htdl.torrent._lt import lt
+from htdl.torrent.session import limit_everyone
 from htdl.torrent.settings import rate
 
 PIECE_LENGTH = 128 << 10
@@ -34,9 +35,7 @@ def seed(path: Path, bytes_a_second: int) -> tuple[lt.session, str]:
             "tick_interval": 20,  # else a limited seeder takes a second to shake hands
         }
     )
-    everyone = lt.ip_filter()  # else a peer on loopback is spared the limit
-    everyone.add_rule("0.0.0.0", "255.255.255.255", 1 << lt.session.global_peer_class_id)
-    session.set_peer_class_filter(everyone)
+    limit_everyone(session)
     magnet = f"{lt.make_magnet_uri(params)}&x.pe=127.0.0.1:{session.listen_port()}"
     params.save_path = str(path.parent)
     params.flags |= lt.torrent_flags.seed_mode

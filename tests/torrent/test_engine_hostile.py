@@ -97,7 +97,7 @@ async def test_a_peer_that_lies_about_metadata_does_no_harm(rig: Rig, swarm: Swa
         await rig.add(f"magnet:?xt=urn:btih:{torrent.info_hash}&x.pe=127.0.0.1:{port}")
         await soon(lambda: seen)
         honest = ("127.0.0.1", int(torrent.magnet.rpartition(":")[2]))
-        rig.engine._torrents["a"].handle.connect_peer(honest)
+        rig.handle("a").connect_peer(honest)
         await rig.take_all()
         await rig.hears(Finished)
     assert (rig.home() / "video.mkv").read_bytes() == torrent.content("video.mkv")

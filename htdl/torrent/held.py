@@ -1,0 +1,224 @@
+"""The torrents that the session holds, and what we know of each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from htdl.torrent import order
+from htdl.torrent._lt import lt
+from htdl.torrent.api import Metadata, Phase, Status
+from htdl.torrent.status import is_whole, status_of
+
+if TYPE_CHECKING:
+    import libtorrent
+
+SPEED_SECONDS = 0.9  # that a speed is measured over: about one update
+
+SAVE = lt.torrent_handle.flush_disk_cache | lt.torrent_handle.save_info_dict
+SAVE_CHANGED = SAVE | lt.torrent_handle.only_if_modified
+
+
+@dataclass(slots=True, eq=False)
+class Held:
+    """One torrent.  All that it asks of libtorrent is answered by an alert."""
+
+    key: str
+    handle: libtorrent.torrent_handle
+    metadata: Metadata | None = None
+    peers: tuple[tuple[str, int], ...] = ()  # that it came with
+    wanted: frozenset[int] | None = None  # None: not selected yet
+    is_selected: bool = False  # libtorrent has applied `wanted`
+    is_finishing: bool = False  # behind the flush barrier, or through it
+    is_flushing: bool = False  # behind it still
+    status: Status | None = None
+    tracker_errors: dict[str, str] = field(default_factory=dict)  # by tracker
+    lonely_updates: int = 0
+    saves: list[asyncio.Future[bytes | None]] = field(default_factory=list)  # oldest first
+    removal: asyncio.Task[bytes | None] | None = None
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+    rival: Held | None = None  # the same torrent, which waits until this one is gone
+    rival_info: bytes = b""
+    _wanted_bytes: int = 0
+    _main: tuple[int, int] | None = None  # first and last piece of the main file
+    _due: set[int] = field(default_factory=set)  # pieces that were given a deadline
+    _looked_bytes: int = 0  # at the last look
+    _sample: tuple[float, int] = (0.0, 0)  # when, and how much had been downloaded
+    _speed: int = 0
+
+    # --- what is wanted ---
+
+    @property
+    def _empty(self) -> frozenset[int]:
+        """The files without a byte.  libtorrent 2.1 stops a torrent ("file too short") when such a file is
+        wanted after it was not, and there is a part file.
+        """
+        files = self.metadata.files if self.metadata else ()
+        return frozenset(file.index for file in files if not file.size)
+
+    def want(self, indices: Collection[int]) -> frozenset[int]:
+        """Note what is selected of the files there are."""
+        files = self.metadata.files if self.metadata else ()
+        self.wanted = frozenset(indices) & {file.index for file in files}
+        self._wanted_bytes = sum(file.size for file in files if file.index in self.wanted)
+        return self.wanted
+
+    def select(self, indices: Sequence[int]) -> None:
+        """Ask libtorrent for these files; `apply_selection` follows when it has them."""
+        info, before = self.handle.torrent_file(), self.wanted
+        if self.metadata is None or info is None:
+            return
+        chosen = self.want(indices)
+        self.is_selected = self.is_finishing = self.is_flushing = False
+        self.handle.unset_flags(lt.torrent_flags.share_mode)
+        self.handle.clear_piece_deadlines()
+        self._due.clear()
+        fetched = chosen if before is None else chosen - (self._empty - before)
+        self.handle.prioritize_files(order.file_priorities(info.layout().num_files(), fetched))
+
+    def apply_selection(self) -> None:
+        """libtorrent has the files' priorities: the ends of the main file first, then in order."""
+        self.is_selected = True
+        metadata, wanted, info = self.metadata, self.wanted, self.handle.torrent_file()
+        if not (metadata and wanted and info):
+            return
+        main = order.main_file([file for file in metadata.files if file.index in wanted])
+        if main:
+            offset = info.layout().file_offset(main.index)
+            urgent = order.edges(offset, main.size, metadata.piece_length, metadata.num_pieces)
+            self._main = (urgent[0], urgent[-1]) if urgent else None
+            self.handle.prioritize_pieces([(piece, order.FIRST) for piece in urgent])
+        # libtorrent 2.1.1 picks at random once a torrent has had nothing to fetch.  Its flag still says
+        # sequential, and to set what is set does nothing.
+        self.handle.unset_flags(lt.torrent_flags.sequential_download)
+        self.handle.set_flags(lt.torrent_flags.sequential_download)
+
+    # --- how it goes ---
+
+    def look(self) -> None:
+        """Ask which pieces are here, if they may have to hurry; `hurry` gets the answer."""
+        is_moving = self.is_selected and not self.is_finishing and not self.removal
+        if is_moving and self._main and self.status and self.status.peers:
+            self.handle.post_status(lt.torrent_handle.query_pieces)
+
+    def hurry(self, update: libtorrent.torrent_status) -> None:
+        """Give the next pieces of the main file a deadline; each once, libtorrent keeps it."""
+        speed = (update.total_done - self._looked_bytes) / order.LOOK_SECONDS
+        self._looked_bytes = update.total_done
+        # libtorrent's own speed is a mean of several seconds, so that a short pause does not look slow
+        is_slow = max(speed, update.download_payload_rate) < order.DUE_BELOW
+        if self._main and self.metadata and self.is_selected and is_slow:
+            for piece in order.due(update.pieces, *self._main, self.metadata.piece_length):
+                if piece not in self._due:
+                    self._due.add(piece)
+                    self.handle.set_piece_deadline(piece, 0, 0)
+
+    def take(self, update: libtorrent.torrent_status) -> bool:
+        """Note the numbers; True when they say, for the first time, that all that is selected is here."""
+        size = self._wanted_bytes if self.is_selected else None
+        self.status = replace(
+            status_of(update, wanted_bytes=size, tracker_error=self.tracker_error),
+            download_speed=self._measured(update.total_payload_download),
+        )
+        is_new = self.is_selected and not self.is_finishing and is_whole(self.status)
+        self.is_finishing = self.is_finishing or is_new
+        return is_new
+
+    def _measured(self, downloaded: int) -> int:
+        """Bytes a second over the last update: libtorrent's own mean takes ten seconds to arrive there."""
+        at, before = self._sample
+        seconds = monotonic() - at
+        if seconds >= SPEED_SECONDS:
+            self._speed = int((downloaded - before) / seconds) if at else 0
+            self._sample = (at + seconds, downloaded)
+        return self._speed
+
+    @property
+    def is_lonely(self) -> bool:
+        """Whether it knows of peers, and none is connected."""
+        status = self.status
+        return bool(status and status.candidates and not status.peers and status.phase is not Phase.FINISHED)
+
+    @property
+    def tracker_error(self) -> str | None:
+        return next(iter(self.tracker_errors.values()), None)
+
+    def tell_tracker_error(self) -> None:
+        """A torrent that stands still gets no new numbers, and its trackers may be why."""
+        if self.status:
+            self.status = replace(self.status, tracker_error=self.tracker_error)
+
+    # --- resume data ---
+
+    def save(self, flags: int) -> asyncio.Future[bytes | None]:
+        """Its resume data; None when nothing changed, or it goes."""
+        future: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
+        self.saves.append(future)
+        self.handle.save_resume_data(flags)
+        return future
+
+    def saved(self, data: bytes | None) -> None:
+        """Answer the oldest who waits."""
+        while self.saves:
+            future = self.saves.pop(0)
+            if not future.done():
+                future.set_result(data)
+                return
+
+
+@dataclass(slots=True, eq=False)
+class Addition:
+    """A torrent that libtorrent has been asked to take."""
+
+    key: str
+    metadata: Metadata | None
+    peers: tuple[tuple[str, int], ...]
+    accepted: asyncio.Future[Held]
+
+
+class Torrents:
+    """By key and by handle, oldest first; and those that are on their way in, by their hashes."""
+
+    def __init__(self) -> None:
+        self._by_key: dict[str, Held] = {}
+        self._by_handle: dict[libtorrent.torrent_handle, Held] = {}
+        self.additions: dict[tuple[str, str], Addition] = {}
+
+    def __iter__(self) -> Iterator[Held]:
+        return iter(self._by_key.values())
+
+    def keys(self) -> set[str]:
+        return set(self._by_key)
+
+    def get(self, key: str) -> Held | None:
+        return self._by_key.get(key)
+
+    def standing(self, key: str) -> Held | None:
+        """One that is not on its way out: its handle can be used."""
+        torrent = self._by_key.get(key)
+        return torrent if torrent and not torrent.removal else None
+
+    def of(self, handle: libtorrent.torrent_handle) -> Held | None:
+        return self._by_handle.get(handle)
+
+    def put(self, torrent: Held) -> None:
+        self._by_key[torrent.key] = self._by_handle[torrent.handle] = torrent
+
+    def drop(self, torrent: Held) -> None:
+        """It is gone: nobody waits for its answers any longer."""
+        self._by_handle.pop(torrent.handle, None)
+        self._by_key.pop(torrent.key, None)
+        while torrent.saves:
+            torrent.saved(None)
+        torrent.gone.set()
+
+    def clear(self) -> None:
+        for torrent in list(self):
+            self.drop(torrent)
+
+
+def identity(hashes: libtorrent.info_hash_t) -> tuple[str, str]:
+    return str(hashes.v1), str(hashes.v2)
