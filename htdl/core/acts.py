@@ -118,19 +118,33 @@ class Acts:
             await self._hand_over(job, resume)
 
     async def _hand_over(self, job: Job, resume: Resume) -> None:
-        files = self._book.files.get(job.id, ())
+        wanted = self._wanted(job)
         try:
             await self._engine.add(
                 job.id,
                 resume.blob,
                 Path(job.save_path),
-                wanted=[file.index for file in files if file.wanted] if job.has_metadata else None,
+                wanted=wanted if job.has_metadata else None,
                 max_download_speed=job.max_download_speed,
                 max_upload_speed=job.max_upload_speed,
                 recheck=not self._saves.is_trusted(job, resume),
             )
         except Refused as exc:
             log.debug("not yet job=%s: %s", job.id, exc)  # the torrent is just being let go by another job
+        else:
+            self._catch_up(job, wanted)
+
+    def _catch_up(self, job: Job, wanted: list[int]) -> None:
+        """What was asked for while the engine was taking the torrent, and had nothing to change yet."""
+        now = self._book.living.get(job.id, job)
+        if (chosen := self._wanted(now)) != wanted:
+            self._engine.select(job.id, chosen)
+        limits = now.max_download_speed, now.max_upload_speed
+        if limits != (job.max_download_speed, job.max_upload_speed):
+            self._engine.set_limits(job.id, max_download_speed=limits[0], max_upload_speed=limits[1])
+
+    def _wanted(self, job: Job) -> list[int]:
+        return [file.index for file in self._book.files.get(job.id, ()) if file.wanted]
 
     async def halt(self, job: Job, action: schedule.Halt) -> None:
         position = max(x.position for x in self._book.living.values()) + 1 if action.to_tail else job.position

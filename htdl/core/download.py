@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from htdl.jobs import Blocked, Job
+from htdl.jobs import Blocked, Job, JobFile
 from htdl.torrent.api import Phase, Status
 
 QUIET_SECONDS = 10.0  # without a byte, before it is worth saying why
+MAX_TOLD = 200  # characters of what a tracker says
 SMOOTHING = 0.3  # of the newest speed in the one that the ETA is made of
 
 
@@ -62,6 +64,14 @@ def numbers(job: Job, status: Status, course: Course, now: float) -> dict[str, A
     return fields
 
 
+def totals(files: Iterable[JobFile]) -> dict[str, Any]:
+    """The fields of a job that follow from its files alone, once something else is wanted of them."""
+    wanted = [file for file in files if file.wanted]
+    total = sum(file.size for file in wanted)
+    done = sum(int(file.size * file.progress / 100) for file in wanted)
+    return {"total_bytes": total, "done_bytes": done, "progress": percent(done, total)}
+
+
 def percent(done: int, total: int) -> int:
     """0-100, rounded down; 99 for what is whole, since only COMPLETED says 100."""
     return 0 if total <= 0 else min(99, done * 100 // total)
@@ -91,13 +101,13 @@ def detail(status: Status, idle_seconds: float) -> str:
     if status.phase is Phase.CHECKING:
         return f"checking files on disk, {status.checked:.0%}"
     if status.phase is Phase.METADATA:
-        trouble = f"; tracker: {status.tracker_error}" if status.tracker_error and not status.peers else ""
+        trouble = f"; tracker: {_told(status)}" if status.tracker_error and not status.peers else ""
         return f"fetching metadata, {peers}{trouble}"
     why = blocked_by(status, idle_seconds)
     if why is Blocked.PEERS_CHOKING:
         return f"{peers}, none sends anything"
     if why is Blocked.TRACKER_ERROR:
-        return f"no peers; tracker: {status.tracker_error}"
+        return f"no peers; tracker: {_told(status)}"
     if why is Blocked.NO_PEERS:
         return f"no peers; {status.candidates} known, none answers" if status.candidates else "no peers"
     return ""
@@ -118,6 +128,11 @@ def has_seeded_enough(status: Status, total_bytes: int, ratio: float, minutes: i
     by_ratio = ratio >= 0 and status.uploaded_bytes >= ratio * total_bytes
     by_time = minutes >= 0 and status.seeding_seconds >= minutes * 60
     return by_ratio or by_time
+
+
+def _told(status: Status) -> str:
+    """What a tracker said, which may be anything up to a megabyte."""
+    return (status.tracker_error or "")[:MAX_TOLD]
 
 
 def _count(number: int, noun: str) -> str:

@@ -48,6 +48,13 @@ def new_job(
     return replace(job, file_path=main_path(job, files))
 
 
+def free_folder(job: Job, *, is_taken: bool) -> str:
+    """Where a new job's files go: a folder below its video's where another torrent has that already, for two
+    torrents may hold files of the same name.
+    """
+    return str(Path(job.save_path) / job.info_hash[:8]) if is_taken else job.save_path
+
+
 def wanted(request: AddRequest) -> tuple[str, ...]:
     """The selection: globs and indices, empty for the usual choice."""
     return selection.ALL if request.all_files else request.files

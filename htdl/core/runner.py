@@ -87,8 +87,8 @@ class Runner:
     async def _turn(self) -> None:
         self._book.changed.clear()
         if self._clock() - self._last_tick >= TICK_SECONDS:
+            self._last_tick = self._clock()  # first: a look that fails is not tried again at once
             self._look()
-            self._last_tick = self._clock()
         await self._release_strangers()
         for action in self._decide():
             await self._acts.act(action)
@@ -138,6 +138,7 @@ class Runner:
             name=metadata.name,
             total_bytes=sum(file.size for file in files if file.wanted),
             metadata_at=self._book.now(),
+            info_hash=metadata.info_hash,  # a magnet may have named the torrent by its v2 hash alone
             info_hash_v2=metadata.info_hash_v2,
             file_path=main_path(job, files),
         )

@@ -18,9 +18,9 @@ import sqlite_utils
 
 from htdl import __version__
 from htdl.config import Config
-from htdl.core import admission, payload, requests, selection
+from htdl.core import admission, download, payload, requests, selection
 from htdl.core.book import Book
-from htdl.errors import Refused
+from htdl.errors import HtdlError, Refused
 from htdl.events import Bus, Kind, Subscription
 from htdl.jobs import (
     AddRequest,
@@ -42,6 +42,7 @@ from htdl.stream import readiness
 from htdl.torrent.api import Engine
 
 CANCEL_SECONDS = 10.0
+_NOT_SEEDING: dict[str, Any] = {"seeding": False, "upload_speed": 0, "peers": 0}
 
 
 class Pulse(Protocol):
@@ -130,7 +131,10 @@ class Service:
         return "ok" if room > 0 else f"{folder} has less than storage.min_free left: free some space there"
 
     async def _database_health(self) -> str:
-        await self._db.run(lambda db: db.execute("SELECT 1 FROM download_jobs LIMIT 1").fetchone())
+        try:
+            await self._db.run(lambda db: db.execute("SELECT 1 FROM download_jobs LIMIT 1").fetchone())
+        except HtdlError as exc:
+            return exc.message
         return "ok"
 
     def _queue_health(self) -> str:
@@ -153,12 +157,14 @@ class Service:
 
         def insert(db: sqlite_utils.Database) -> tuple[Job, bool]:
             same = rows.same_torrent(db, source.info_hash, source.info_hash_v2)
-            for job in same:
-                if not job.has_ended:
-                    return job, False
+            if living := _living_of(same):
+                _reject_cancelled(living)
+                return living, False
             # what is on disk from an ended job is verified there, not fetched again
-            home = next((job.save_path for job in same if job.save_path), fresh.save_path)
-            rows.update(db, [replace(job, seeding=False) for job in same if job.seeding])
+            home = next((job.save_path for job in same if job.save_path), None)
+            if home is None:
+                home = requests.free_folder(fresh, is_taken=rows.has_folder(db, fresh.save_path))
+            rows.update(db, [replace(job, **_NOT_SEEDING) for job in same if job.seeding])
             job = replace(fresh, position=rows.next_position(db), save_path=home)
             job = replace(job, file_path=requests.main_path(job, files))
             rows.insert(db, job, files, Resume(source.resume, self._book.now(), None))
@@ -187,7 +193,9 @@ class Service:
                 hint="`htdl remove` forgets it, `htdl cancel --delete` removes its data",
             )
         if job.has_ended and not delete:
-            return await self._change(job, seeding=False)
+            return await self._change(job, **_NOT_SEEDING)
+        if job.has_ended:
+            await self._reject_shared(job)
         with self.subscribe() as events:
             await self._book.change(job.id, wish=Wish.CANCEL, delete_data=delete or job.delete_data)
             if self.pulse:  # there is a runner, who does it
@@ -205,15 +213,20 @@ class Service:
             return await self._shown(job)
         if job.delete_data:
             raise Refused(f"the data of {_called(job)} are being removed", hint="try again in a moment")
-        for other in await self._db.run(rows.same_torrent, job.info_hash, job.info_hash_v2):
-            if not other.has_ended:
+
+        def alone(db: sqlite_utils.Database) -> None:
+            same = [x for x in rows.same_torrent(db, job.info_hash, job.info_hash_v2) if x.id != job.id]
+            if other := _living_of(same):
                 raise Refused(
                     f"{_called(other)} has this torrent by now", hint=f"see `htdl show {other.id[:8]}`"
                 )
+
+        for other in await self._db.run(rows.same_torrent, job.info_hash, job.info_hash_v2):
             if other.seeding:  # one job at a time has a torrent, and the one that fetches goes first
-                await self._book.change(other.id, seeding=False)
+                await self._book.change(other.id, **_NOT_SEEDING)
         return await self._change(
             job,
+            also=alone,
             status=State.PENDING,
             wish=Wish.RUN,
             attempts=job.attempts + 1,
@@ -230,9 +243,11 @@ class Service:
         if not job.has_ended:
             raise Refused(f"{_called(job)} has not ended", hint=f"`htdl cancel {job.id[:8]}` first")
         view = await self._shown(job)
-        if job.seeding:
-            await self._book.change(job.id, seeding=False)
         if delete:
+            await self._reject_shared(job)
+        if job.seeding:
+            await self._book.change(job.id, **_NOT_SEEDING)
+        if delete or job.delete_data:
             await self.delete_payload(job)
         await self._book.remove(job)
         return view
@@ -251,7 +266,7 @@ class Service:
             fields["selection"] = patch.files
         if patch.files is not None and job.has_metadata:
             files = requests.choose_again(await self._book.files_of(job), patch.files)
-            fields["total_bytes"] = sum(file.size for file in files if file.wanted)
+            fields |= download.totals(files)
             fields["file_path"] = requests.main_path(job, files)
         job = await self._book.change(job.id, files=files, **fields)
         if files is not None:
@@ -260,6 +275,16 @@ class Service:
             job.id, max_download_speed=job.max_download_speed, max_upload_speed=job.max_upload_speed
         )
         return await self._shown(job)
+
+    async def _reject_shared(self, job: Job) -> None:
+        """Raises Refused while another job has the same files: a torrent added again keeps its folder."""
+        for other in await self._db.run(rows.same_torrent, job.info_hash, job.info_hash_v2):
+            is_in_use = not other.has_ended or other.seeding
+            if other.id != job.id and other.save_path == job.save_path and is_in_use:
+                raise Refused(
+                    f"the data of {_called(job)} are those of {_called(other)} now",
+                    hint=f"`htdl cancel --delete {other.id[:8]}` removes them",
+                )
 
     async def delete_payload(self, job: Job) -> None:
         """Remove a job's files, and tell no one any more where they are."""
@@ -290,6 +315,16 @@ async def _cancelled(job_id: str, events: Subscription) -> None:
                 job = event.job
                 if job.id == job_id and job.has_ended and not (job.delete_data or job.seeding):
                     return
+
+
+def _living_of(jobs: list[Job]) -> Job | None:
+    return next((job for job in jobs if not job.has_ended), None)
+
+
+def _reject_cancelled(job: Job) -> None:
+    """Raises Refused for a job that is about to end, and so of no use to who asks for its torrent."""
+    if job.wish is Wish.CANCEL:
+        raise Refused(f"{_called(job)} has this torrent and is being cancelled", hint="try again in a moment")
 
 
 def _called(job: Job) -> str:

@@ -135,6 +135,12 @@ def next_position(db: sqlite_utils.Database) -> int:
     return number
 
 
+def has_folder(db: sqlite_utils.Database, save_path: str) -> bool:
+    """Whether the files of any job are in this folder."""
+    sql = "SELECT EXISTS (SELECT 1 FROM download_jobs WHERE save_path = ?)"
+    return bool(db.execute(sql, [save_path]).fetchone()[0])
+
+
 def forget_paths(db: sqlite_utils.Database, save_path: str) -> None:
     """Ended jobs whose data in this folder is gone have no `file_path` any more."""
     sql = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +26,9 @@ class Held:
 
 
 class FakeEngine:
-    """`sources` is what `inspect` knows; `faults` is what `add` raises, by key."""
+    """`sources` is what `inspect` knows; `faults` is what `add` raises, by key.  `add` and `remove`
+    take as long as `may_go_on` is not set, and `busy` has their keys meanwhile.
+    """
 
     def __init__(self) -> None:
         self.listener: Listener = lambda event: None
@@ -35,6 +38,9 @@ class FakeEngine:
         self.saved: dict[str, bytes] = {}  # answers of the next `save`, once
         self.removed: list[str] = []
         self.reannounced: list[str] = []
+        self.may_go_on = asyncio.Event()
+        self.may_go_on.set()
+        self.busy: list[str] = []
 
     # what a test makes happen
 
@@ -76,6 +82,7 @@ class FakeEngine:
     ) -> None:
         if key in self.torrents:
             raise ValueError(f"there is a torrent {key} already")
+        await self._work(key)
         if key in self.faults:
             raise self.faults[key]
         chosen = None if wanted is None else tuple(wanted)
@@ -84,9 +91,15 @@ class FakeEngine:
     async def remove(self, key: str) -> bytes | None:
         if key not in self.torrents:
             return None
+        await self._work(key)
         del self.torrents[key]
         self.removed.append(key)
         return f"removed {key}".encode()
+
+    async def _work(self, key: str) -> None:
+        self.busy.append(key)
+        await self.may_go_on.wait()
+        self.busy.remove(key)
 
     def select(self, key: str, wanted: Sequence[int]) -> None:
         if key in self.torrents:
