@@ -158,23 +158,25 @@ def load(text: str, environ: Mapping[str, str], *, origin: str = "config.toml") 
     values = _defaults(environ)
     for section, table in tables.items():
         _merge(section, table, values, faults)
-    _merge_environment(environ, values, faults)
-    built = {name: _section(name, kind, values[name], faults) for name, kind in SECTIONS.items()}
+    variables = _merge_environment(environ, values, faults)
+    built = {name: _section(name, kind, values[name], variables, faults) for name, kind in SECTIONS.items()}
     _check_together(built, faults)
     if faults:
         raise BadConfig(
-            f"{origin} has {len(faults)} fault{'s' if len(faults) > 1 else ''}:\n"
+            f"the configuration ({origin}) has {len(faults)} fault{'s' if len(faults) > 1 else ''}:\n"
             + "\n".join(f"  {x}" for x in faults),
-            hint="mend them; `htdl config check` tries again",
+            hint="mend that; `htdl config check` tries again",
         )
     return msgspec.convert(built, Config)
 
 
 def load_file(path: Path, environ: Mapping[str, str]) -> Config:
-    """`load` of a file; one that does not exist is an empty one."""
+    """`load` of a file; one that does not exist is an empty one, unless HTDL_CONFIG names it."""
     try:
         text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    except FileNotFoundError as exc:
+        if environ.get("HTDL_CONFIG"):
+            raise BadConfig(f"there is no file {path}", hint="name another one, or create it") from exc
         text = ""
     except (OSError, UnicodeDecodeError) as exc:
         raise BadConfig(f"cannot read {path}: {exc}", hint="it must be a readable UTF-8 file") from exc
@@ -230,13 +232,21 @@ def _merge(section: str, table: Any, values: dict[str, dict[str, Any]], faults: 
 
 def _merge_environment(
     environ: Mapping[str, str], values: dict[str, dict[str, Any]], faults: list[Fault]
-) -> None:
+) -> dict[str, str]:
+    """Lay the variables over the values; returns by key the variable that set it."""
+    variables: dict[str, str] = {}
     for section, kind in SECTIONS.items():
         hints = get_type_hints(kind)
-        for key in kind.__struct_fields__:
-            variable = f"HTDL_{section}_{key}".upper()
-            if variable in environ:
+        prefix = f"HTDL_{section}_".upper()
+        known = {f"{prefix}{key}".upper(): key for key in kind.__struct_fields__}
+        for variable in sorted(name for name in environ if name.startswith(prefix)):
+            key = known.get(variable)
+            if key is None:
+                faults.append(Fault(variable, "names no key" + _did_you_mean(variable, known)))
+            else:
                 values[section][key] = _from_text(environ[variable], hints[key], variable, faults)
+                variables[f"{section}.{key}"] = variable
+    return variables
 
 
 def _from_text(text: str, kind: Any, variable: str, faults: list[Fault]) -> Any:
@@ -261,16 +271,19 @@ def _from_text(text: str, kind: Any, variable: str, faults: list[Fault]) -> Any:
         return text  # the section's own check names what it should have been
 
 
-def _section(name: str, kind: type[_Section], table: dict[str, Any], faults: list[Fault]) -> _Section | None:
+def _section(
+    name: str, kind: type[_Section], table: dict[str, Any], variables: Mapping[str, str], faults: list[Fault]
+) -> _Section | None:
     """The section, or None with its faults noted: each key is tried alone, so that none hides another."""
     hints = get_type_hints(kind, include_extras=True)
     good: dict[str, Any] = {}
     for key, value in table.items():
+        where = f"{name}.{key}"
         try:
             good[key] = msgspec.convert(value, hints[key], dec_hook=_decode)
-            _check_one(f"{name}.{key}", good[key])
+            _check_one(where, good[key])
         except (msgspec.ValidationError, ValueError) as exc:
-            faults.append(Fault(f"{name}.{key}", str(exc)))
+            faults.append(Fault(variables.get(where, where), str(exc)))
     try:
         return kind(**good)
     except TypeError:  # a key without a default was faulty, and is in `faults` already

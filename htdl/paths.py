@@ -61,7 +61,11 @@ def _xdg(environ: Mapping[str, str], variable: str, fallback: str) -> Path:
     value = environ.get(variable, "")
     if value.startswith("/"):  # the specification: a relative path is invalid and must be ignored
         return Path(value)
+    import warnings
+
     import platformdirs
 
-    path: Path = getattr(platformdirs, fallback)()
+    with warnings.catch_warnings():  # that there is no XDG_RUNTIME_DIR, which is why it is asked
+        warnings.simplefilter("ignore")
+        path: Path = getattr(platformdirs, fallback)()
     return path

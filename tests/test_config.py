@@ -167,10 +167,10 @@ key = 1
 """
     told = faults(text, HTDL_STREAM_PORT="0")
     assert sorted(line.split(":")[0] for line in told) == [
+        "HTDL_STREAM_PORT",
         "[nonsense]",
         "conversion.target_format",
         "storage.base_path",
-        "stream.port",
         "torrent.dht_enabld",
         "torrent.max_active_downloads",
         "torrent.max_connections",
@@ -220,7 +220,7 @@ def test_a_file_that_is_not_there_is_an_empty_one(tmp_path: Path) -> None:
 def test_a_file_is_named_in_its_faults(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text("[torent]")
-    with pytest.raises(BadConfig, match=r"mine\.toml has 1 fault:"):
+    with pytest.raises(BadConfig, match=r"mine\.toml\) has 1 fault:"):
         config.load_file(path, ENVIRON)
 
 
@@ -255,3 +255,28 @@ def test_the_keys_that_differ() -> None:
 
 def test_what_needs_a_restart_is_a_key() -> None:
     assert set(config.flat(load("", ENVIRON))) >= NEEDS_RESTART
+
+
+def test_a_variable_that_names_no_key_is_a_fault_and_its_neighbour_is_offered() -> None:
+    with pytest.raises(BadConfig) as caught:
+        config.load("", {"HTDL_TORRENT_MAX_CONECTIONS": "5"})
+    assert "HTDL_TORRENT_MAX_CONECTIONS: names no key; did you mean HTDL_TORRENT_MAX_CONNECTIONS?" in str(
+        caught.value
+    )
+
+
+def test_a_fault_of_a_variable_is_told_by_its_name() -> None:
+    with pytest.raises(BadConfig) as caught:
+        config.load("", {"HTDL_TORRENT_MAX_CONNECTIONS": "many"})
+    assert "HTDL_TORRENT_MAX_CONNECTIONS: Expected `int`" in str(caught.value)
+
+
+def test_variables_of_other_things_are_left_alone() -> None:
+    config.load("", {"HTDL_SOCKET": "/s", "HTDL_STATE_DIR": "/d", "HTDL_CONFIG": "/c"})
+
+
+def test_a_file_that_is_named_must_exist_and_the_usual_one_need_not(tmp_path: Path) -> None:
+    missing = tmp_path / "typo.toml"
+    assert config.load_file(missing, {}) == config.load("", {})
+    with pytest.raises(BadConfig, match=r"there is no file .*typo\.toml"):
+        config.load_file(missing, {"HTDL_CONFIG": str(missing)})

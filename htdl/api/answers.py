@@ -19,7 +19,7 @@ _CHUNK = 100
 def json(value: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     """One JSON value; dataclasses, enums and `msgspec.Raw` as they are."""
     return web.Response(
-        body=msgspec.json.encode(value), status=status, headers=headers, content_type="application/json"
+        body=msgspec.json.encode(value) + b"\n", status=status, headers=headers, content_type="application/json"
     )
 
 

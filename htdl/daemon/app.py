@@ -68,14 +68,15 @@ class Daemon:
         self._state_dir = state_dir
         self._environ = environ
         self._stopping = asyncio.Event()
+        self._hangup = asyncio.Event()  # one that comes while the parts start is not lost
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop, number.name)
+        loop.add_signal_handler(signal.SIGHUP, self._hangup.set)
         async with AsyncExitStack() as parts:
             await self._start(parts)
-            loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
             await self._stopping.wait()
         log.info("stopped pid=%d", os.getpid())
 
@@ -105,6 +106,7 @@ class Daemon:
         parts.push_async_callback(self._save_all)
         await self._in_background(parts, self._runner.run())
         await self._in_background(parts, self._watch_config())
+        await self._in_background(parts, self._heed_hangups())
 
     async def _save_all(self) -> None:
         try:
@@ -170,8 +172,11 @@ class Daemon:
         logs.set_level(new.log.level)
         self._engine.apply(new.torrent)
 
-    def _on_hangup(self) -> None:
-        self._reloading = asyncio.create_task(self._try_reload())
+    async def _heed_hangups(self) -> None:
+        while True:
+            await self._hangup.wait()
+            self._hangup.clear()
+            await self._try_reload()
 
     async def _try_reload(self) -> None:
         try:
@@ -181,13 +186,14 @@ class Daemon:
 
     async def _watch_config(self) -> None:
         """Reload when the file changes; its folder is watched, since editors put a new file in its place."""
-        folder = self._config_path.parent
-        if not folder.is_dir():
-            return
-        name = self._config_path.name
+        folder, name = self._config_path.parent, self._config_path.name
         try:
-            async for changes in watchfiles.awatch(folder, recursive=False, watch_filter=None):
-                if any(Path(path).name == name for _, path in changes):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # for the file that is not there yet
+            changes = watchfiles.awatch(folder, recursive=False, watch_filter=None, yield_on_timeout=True)
+            is_sure = False  # that no change was missed between the first reading and the start of the watch
+            async for changed in changes:
+                if not is_sure or any(Path(path).name == name for _, path in changed):
+                    is_sure = True
                     await self._try_reload()
         except (OSError, RuntimeError) as exc:  # no inotify watches left, say
             log.warning("configuration is not watched, use SIGHUP: %s", exc)

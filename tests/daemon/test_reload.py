@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import signal
+import tomllib
 from collections.abc import Callable
 
 import pytest
@@ -85,3 +86,20 @@ def test_a_faulty_file_changes_nothing_and_is_told(make_daemon: Make) -> None:
     daemon.process.send_signal(signal.SIGHUP)
     until(lambda: "configuration kept as it was" in daemon.log())
     assert daemon.answers()
+
+
+def test_a_first_configuration_is_noticed_though_its_folder_was_not_there(make_daemon: Make) -> None:
+    """As on a new machine: the loopback settings come by variables, and no file is named."""
+    daemon = make_daemon(start=False)
+    sections = tomllib.loads(daemon.config.read_text())
+    for section, values in sections.items():
+        for key, value in values.items():
+            daemon.env[f"HTDL_{section}_{key}".upper()] = str(value)
+    daemon.config.unlink()
+    del daemon.env["HTDL_CONFIG"]
+    daemon.env["XDG_CONFIG_HOME"] = str(daemon.home / "new")
+    daemon.start()
+    first = daemon.home / "new" / "htdl" / "config.toml"
+    until(first.parent.is_dir)
+    first.write_text("[torrent]\nseed_ratio = 0.5\n")
+    until(lambda: daemon.client.config()["torrent.seed_ratio"] == 0.5)
