@@ -324,16 +324,17 @@ class Client:
             if response.status != 200:
                 _checked(response)
             while True:
-                sock.settimeout(_remaining(deadline))
                 try:
                     line = response.readline()
                 except TimeoutError:
-                    continue  # `_remaining` says so
+                    _remaining(deadline)  # says so
+                    raise
                 except (http.client.HTTPException, OSError):
                     return
                 if not line.endswith(b"\n"):
                     return
                 yield json.loads(line)
+                sock.settimeout(_remaining(deadline))  # the state, the first line, is told whatever the time
 
     def _report(self, job_id: str, callback: ProgressCallback) -> None:
         with contextlib.suppress(HtdlError):  # the job was removed, or the daemon is gone for good

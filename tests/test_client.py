@@ -118,6 +118,7 @@ def test_wait_until_ready_downloaded_and_completed(daemon: Daemon, swarm: Swarm)
     for end in ("downloaded", "completed"):
         done = daemon.client.wait(job.id, until=end, timeout=60)  # type: ignore[arg-type]
         assert (done.status, done.progress) == (State.COMPLETED, 100)
+    assert daemon.client.wait(job.id, timeout=0).status is State.COMPLETED, "it takes no time"
 
 
 def test_wait_says_when_the_time_is_over(daemon: Daemon) -> None:
