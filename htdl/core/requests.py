@@ -72,9 +72,14 @@ def check(request: AddRequest) -> None:
                 f"{name} {key!r:.120} cannot be used",
                 hint="use up to 100 letters, digits, and . _ - (not . first)",
             )
-    if len(request.files) > 1000 or any(len(pattern) > 1000 for pattern in request.files):
-        raise BadRequest("too many or too long file patterns", hint="at most 1,000 of 1,000 characters")
+    check_patterns(request.files)
     check_numbers(request.priority, request.max_download_speed, request.max_upload_speed)
+
+
+def check_patterns(patterns: tuple[str, ...]) -> None:
+    """Raises BadRequest for more than can be gone through."""
+    if len(patterns) > 1000 or any(len(pattern) > 1000 for pattern in patterns):
+        raise BadRequest("too many or too long file patterns", hint="at most 1,000 of 1,000 characters")
 
 
 def check_numbers(priority: int, *speeds: int | None) -> None:

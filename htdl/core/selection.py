@@ -36,8 +36,10 @@ def choose(files: Sequence[TorrentFile], selection: Sequence[str]) -> list[int]:
     if not selection:
         return _by_kind(files)
     wanted: set[int] = set()
+    indices = {file.index for file in files}
+    names = [(file.index, _names(file.path)) for file in files]  # once, not once a pattern
     for pattern in selection:
-        matched = {file.index for file in files if _matches(file, pattern)}
+        matched = _matched(pattern, indices, names)
         if not matched:
             raise BadRequest(
                 f"no file of this torrent is named by {pattern!r}",
@@ -73,10 +75,19 @@ def _is_junk(file: TorrentFile, largest: int) -> bool:
     return bool(_JUNK.search(file.path)) and file.size < largest * SAMPLE_SHARE
 
 
-def _matches(file: TorrentFile, pattern: str) -> bool:
+def _names(path: str) -> tuple[str, str]:
+    """What a glob may name: the whole path, and the name alone."""
+    folded = path.casefold()
+    return folded, folded.rpartition("/")[2]
+
+
+def _matched(pattern: str, indices: set[int], names: Sequence[tuple[int, tuple[str, str]]]) -> set[int]:
     if pattern.isascii() and pattern.isdecimal():
-        return file.index == int(pattern)
-    path, pattern = file.path.casefold(), pattern.casefold()
-    names = (path, PurePosixPath(path).name)
+        return indices & {int(pattern)}
+    folded = pattern.casefold()
     # a name with brackets, [Group] Film.mkv, is meant as it stands
-    return pattern in names or any(fnmatchcase(name, pattern) for name in names)
+    return {
+        index
+        for index, own in names
+        if folded in own or fnmatchcase(own[0], folded) or fnmatchcase(own[1], folded)
+    }

@@ -261,6 +261,7 @@ class Service:
             if (value := getattr(patch, name)) is not None
         }
         requests.check_numbers(patch.priority or 0, patch.max_download_speed, patch.max_upload_speed)
+        requests.check_patterns(patch.files or ())
         files = None
         if patch.files is not None:
             fields["selection"] = patch.files

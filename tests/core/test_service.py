@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from htdl.core.download import MAX_TOLD
-from htdl.errors import Refused
+from htdl.errors import BadRequest, Refused
 from htdl.jobs import AddRequest, JobPatch, State
 from htdl.torrent.api import Phase
 from htdl.wire import progress_exact
@@ -125,6 +125,13 @@ async def test_another_choice_of_files_counts_only_what_is_here_of_them(world: W
     assert (other.total_bytes, other.done_bytes, progress_exact(other)) == (100, 0, 0.0)
     again = (await world.service.update(job.id, JobPatch(files=("0",)))).job
     assert (again.total_bytes, again.done_bytes, again.progress) == (1000, 900, 90)
+
+
+async def test_more_patterns_than_can_be_gone_through_are_refused(world: World) -> None:
+    job = await world.downloading("torrent", TWO)
+    for patterns in (("*",) * 1001, ("9" * 5000,)):
+        with pytest.raises(BadRequest, match="patterns"):
+            await world.service.update(job.id, JobPatch(files=patterns))
 
 
 async def test_what_is_changed_while_the_engine_takes_a_torrent_counts(world: World) -> None:
