@@ -13,6 +13,7 @@ import os
 import resource
 import signal
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,13 @@ def _allow_many_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
+class _Threads(ThreadPoolExecutor):
+    """For what may block.  `asyncio.run` ends with its shutdown, which must not wait for a disk that hangs."""
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        super().shutdown(wait=False, cancel_futures=True)
+
+
 class Daemon:
     def __init__(
         self, settings: Config, config_path: Path, socket: Path, state_dir: Path, environ: Mapping[str, str]
@@ -68,10 +76,12 @@ class Daemon:
         self._state_dir = state_dir
         self._environ = environ
         self._stopping = asyncio.Event()
+        self._started = asyncio.Event()
         self._hangup = asyncio.Event()  # one that comes while the parts start is not lost
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
+        loop.set_default_executor(_Threads(thread_name_prefix="htdl"))
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop, number.name)
         loop.add_signal_handler(signal.SIGHUP, self._hangup.set)
@@ -107,6 +117,7 @@ class Daemon:
         await self._in_background(parts, self._runner.run())
         await self._in_background(parts, self._watch_config())
         await self._in_background(parts, self._heed_hangups())
+        self._started.set()
 
     async def _save_all(self) -> None:
         try:
@@ -116,7 +127,10 @@ class Daemon:
 
     async def _stop_engine(self, db: Database) -> None:
         state = await self._engine.stop()
-        await db.run(resumes.put_session, DHT_STATE, state)
+        try:
+            await db.run(resumes.put_session, DHT_STATE, state)
+        except HtdlError as exc:  # a full disk, say; it is found again
+            log.warning("the dht's state could not be saved: %s", exc)
 
     async def _in_background(self, parts: AsyncExitStack, work: Any) -> None:
         task = asyncio.create_task(work)
@@ -157,6 +171,7 @@ class Daemon:
 
     async def reload(self) -> dict[str, Any]:
         """Read the configuration again.  A faulty one changes nothing and raises BadConfig."""
+        await self._started.wait()  # the socket answers before the parts stand that take it over
         new = await asyncio.to_thread(config.load_file, self._config_path, self._environ)
         changed = config.changed(self._settings, new)
         needs_restart = [key for key in changed if key in config.NEEDS_RESTART]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from htdl.errors import BadConfig
+from htdl.errors import BadConfig, NoDaemon
 from htdl.jobs import Blocked, State
 from tests.daemon.downloads import once
 from tests.daemons import Daemon
@@ -103,3 +103,23 @@ def test_a_first_configuration_is_noticed_though_its_folder_was_not_there(make_d
     until(first.parent.is_dir)
     first.write_text("[torrent]\nseed_ratio = 0.5\n")
     until(lambda: daemon.client.config()["torrent.seed_ratio"] == 0.5)
+
+
+def reloaded(daemon: Daemon) -> bool:
+    try:
+        daemon.client.reload()
+    except NoDaemon:  # its socket is there, and does not listen yet
+        return False
+    return True
+
+
+def test_a_reload_while_it_starts_waits_for_what_takes_it_over(make_daemon: Make) -> None:
+    daemon = make_daemon(start=False)
+    daemon.launch()
+    while not daemon.socket.exists():
+        assert daemon.process
+        assert daemon.process.poll() is None, daemon.log()
+    daemon.configure({"torrent": TWO})
+    until(lambda: reloaded(daemon))
+    assert daemon.client.config()["torrent.max_active_downloads"] == 2
+    assert "Traceback" not in daemon.log()

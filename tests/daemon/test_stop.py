@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 
 import pytest
 
-from htdl.errors import NoDaemon
+from htdl.client import Client
+from htdl.errors import NoDaemon, TimedOut
 from htdl.jobs import State
 from tests.daemon.downloads import SLOW, completed, flowing, once
 from tests.daemons import Daemon
@@ -38,6 +40,16 @@ def test_a_tracker_that_does_not_answer_does_not_hold_it_up(daemon: Daemon, swar
         began = time.monotonic()
         assert daemon.stop() == 0
         assert time.monotonic() - began < MOST_SECONDS
+
+
+def test_a_disk_that_hangs_does_not_hold_it_up(daemon: Daemon) -> None:
+    daemon.config.unlink()
+    os.mkfifo(daemon.config)  # who reads it waits for a writer
+    with pytest.raises(TimedOut):
+        Client(daemon.socket, timeout=0.5).reload()
+    began = time.monotonic()
+    assert daemon.stop() == 0
+    assert time.monotonic() - began < MOST_SECONDS
 
 
 def test_what_was_downloading_goes_on_at_the_next_start(daemon: Daemon, swarm: Swarm) -> None:
