@@ -25,6 +25,8 @@ KiBps = Annotated[int, msgspec.Meta(ge=-1, le=10_000_000)]  # KB/s of 1024 bytes
 Seconds = Annotated[int, msgspec.Meta(ge=1, le=86_400)]
 
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?\s*", re.IGNORECASE)
+_MAX_SIZE = 1 << 60  # more than any file system; JSON's numbers end at 2**63
+_TOO_LARGE = "is too large for a size: more than 1 EiB"
 _POWER = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
 
 
@@ -37,6 +39,8 @@ class Size(int):
         if not match:
             raise ValueError(f"not a size: {text!r}; write it as 500MiB or 1GiB")
         number, letter, binary = match.groups()
+        if len(number) > 30:
+            raise ValueError(_TOO_LARGE)
         decimal = letter and not binary and text.strip().upper().endswith("B")
         return cls(float(number) * (1000 if decimal else 1024) ** _POWER[letter.upper()])
 
@@ -294,18 +298,29 @@ def _decode(kind: type, value: Any) -> Any:
     if kind is Path:
         return _path(value)
     if kind is Size:
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-            return Size(value)
-        if isinstance(value, str):
-            return Size.parse(value)
-        raise ValueError(f"not a size: {value!r}; write it as 500MiB or 1GiB")
+        return _size(value)
     raise NotImplementedError(kind)
+
+
+def _size(value: Any) -> Size:
+    if isinstance(value, str):
+        size = Size.parse(value)
+    elif isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        size = Size(value)
+    else:
+        raise ValueError(f"not a size: {value!r}; write it as 500MiB or 1GiB")
+    if size > _MAX_SIZE:
+        raise ValueError(_TOO_LARGE)
+    return size
 
 
 def _path(value: Any) -> Path:
     if not isinstance(value, str) or not value or "\0" in value:
         raise ValueError(f"not a path: {value!r}")
-    path = Path(value).expanduser()
+    try:
+        path = Path(value).expanduser()
+    except RuntimeError as exc:  # ~name, and nobody has that name
+        raise ValueError(f"{value!r} begins with the home folder of an unknown user") from exc
     if not path.is_absolute():
         raise ValueError(f"{value!r} is not an absolute path")
     return path

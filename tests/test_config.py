@@ -193,6 +193,10 @@ key = 1
         ("[stream]\nbuffer_threshold_percent = 101", "<= 100"),
         ("[torrent]\nseed_ratio = nan", "seed_ratio"),
         ("[watch]\npaths = ['x']", "not an absolute path"),
+        ("[watch]\npaths = ['~nobody-has-this-name/x']", "unknown user"),
+        ("[cache]\nmax_size = '2000000T'", "too large"),
+        (f"[cache]\nmax_size = {1 << 63}", "too large"),
+        (f"[cache]\nmax_size = '{'9' * 400}'", "too large"),
     ],
 )
 def test_a_fault_says_what_is_meant(text: str, words: str) -> None:
