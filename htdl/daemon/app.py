@@ -60,7 +60,7 @@ def _allow_many_files() -> None:
 
 
 class _Threads(ThreadPoolExecutor):
-    """For what may block.  `asyncio.run` ends with its shutdown, which must not wait for a disk that hangs."""
+    """For what may block.  `asyncio.run` ends with its shutdown, which waits for no disk that hangs."""
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         super().shutdown(wait=False, cancel_futures=True)
