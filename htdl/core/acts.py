@@ -49,6 +49,7 @@ class Acts:
         self._findings = findings
         self._saves = saves
         self._chores = chores
+        self._unwritten: dict[str, Resume] = {}  # of torrents let go, while the database has no room for them
         self._ready: set[str] = set()  # jobs of which it was said that they can be watched
 
     async def act(self, action: schedule.Action) -> None:
@@ -88,6 +89,9 @@ class Acts:
             self._book.announce(Kind.READY, job)
 
     async def start(self, job: Job, action: Any) -> None:
+        if kept := self._unwritten.get(job.id):
+            await self._book.flush({job.id: kept})
+            del self._unwritten[job.id]
         resume = await self._book.resume_of(job.id)
         if resume is None:
             self._fault(job, "invalid_torrent", "its saved state is lost; remove it and add it again")
@@ -229,13 +233,14 @@ class Acts:
 
     async def _let_go(self, job: Job, *, kind: Kind = Kind.CHANGED, **fields: Any) -> None:
         """Take the torrent from the engine; its last resume data and these fields in one transaction."""
-        blob = await self._engine.remove(job.id)
-        resume = self._saves.resume(job, blob) if blob else None
-        await self._book.change(job.id, kind, resume=resume, **(_STILL | fields))
+        if blob := await self._engine.remove(job.id):
+            self._unwritten[job.id] = self._saves.resume(job, blob)
+        await self._book.change(job.id, kind, resume=self._unwritten.get(job.id), **(_STILL | fields))
         self._forget(job)
 
     def _forget(self, job: Job) -> None:
         self._findings.forget(job.id)
+        self._unwritten.pop(job.id, None)
         if job.id not in self._book.living:
             self._saves.forget(job.id)
             self._ready.discard(job.id)

@@ -214,8 +214,7 @@ class Runner:
             done = await self._engine.file_progress(job.id)
             files = self._book.files.get(job.id, ())
             if done and files:
-                shares = [replace(x, progress=_share(done.get(x.index, 0), x.size)) for x in files]
-                self._book.note_files(job.id, shares)
+                self._book.note_files(job.id, [_with_share(x, done.get(x.index, 0)) for x in files])
             log.debug(
                 "progress job=%s done=%d total=%d speed=%d peers=%d",
                 job.id, job.done_bytes, job.total_bytes, job.download_speed, job.peers,
@@ -233,6 +232,7 @@ class Runner:
         return due
 
 
-def _share(done: int, size: int) -> float:
-    """Percent of a file, 100.0 only when it is whole."""
-    return 100.0 if done >= size else min(99.99, round(done * 100 / size, 2))
+def _with_share(file: JobFile, done: int) -> JobFile:
+    """With this many bytes of it here, in percent: 100.0 only when it is whole."""
+    share = 100.0 if done >= file.size else min(99.99, round(done * 100 / file.size, 2))
+    return file if share == file.progress else replace(file, progress=share)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -490,3 +491,23 @@ async def test_a_retry_takes_the_torrent_from_one_that_seeds(world: World) -> No
     await world.service.retry(first.id)
     await world.until(lambda: set(world.engine.torrents) == {first.id})
     assert not (await world.job(second.id)).seeding
+
+
+@pytest.mark.parametrize("seconds", [0.0, DISK_FULL_SECONDS])
+async def test_what_a_full_disk_keeps_from_being_written_is_not_lost(world: World, seconds: float) -> None:
+    job = await world.downloading("torrent", FILM)
+    await world.db.run(lambda db: db.execute("PRAGMA busy_timeout = 0"))
+    other = sqlite3.connect(world.folder / "htdl.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")  # as good as a full disk: nothing can be written
+    world.engine.fill_disk(job.id)
+    await world.until(lambda: not world.engine.torrents)
+    assert world.book.living[job.id].status is State.DOWNLOADING
+    other.close()
+    world.wake(seconds)  # it is queued, or begins again at once
+    removed = f"removed {job.id}".encode()
+    await world.until(lambda: world.book.living[job.id].status is State.PENDING or world.engine.torrents)
+    if seconds:
+        assert world.engine.torrents[job.id].resume == removed
+    resume = await world.resume(job.id)
+    assert resume is not None
+    assert resume.blob == removed
