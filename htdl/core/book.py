@@ -174,8 +174,9 @@ class Book:
             self._bus.publish(Kind.CHANGED if says_more else Kind.PROGRESS, job)
 
     def note_files(self, job_id: str, files: Iterable[JobFile]) -> None:
-        if job_id in self.living:
-            self.files[job_id] = tuple(files)
+        new = tuple(files)
+        if job_id in self.living and new != self.files.get(job_id):
+            self.files[job_id] = new
             self._file_numbers.add(job_id)
 
     def announce(self, kind: Kind, job: Job) -> None:

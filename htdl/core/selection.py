@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from pathlib import PurePosixPath
+from posixpath import splitext
 
 from htdl.errors import BadRequest
 from htdl.jobs import JobFile
@@ -58,7 +58,11 @@ def main_file(files: Sequence[JobFile]) -> JobFile | None:
 
 
 def is_video(path: str) -> bool:
-    return PurePosixPath(path).suffix.lower() in VIDEO
+    return _suffix(path) in VIDEO
+
+
+def _suffix(path: str) -> str:
+    return splitext(path)[1].lower()  # a third of the time of a PurePath; a view of 10,000 files asks each
 
 
 def _by_kind(files: Sequence[TorrentFile]) -> list[int]:
@@ -67,7 +71,7 @@ def _by_kind(files: Sequence[TorrentFile]) -> list[int]:
         return [file.index for file in files]
     largest = max(file.size for file in videos)
     chosen = [file for file in videos if not _is_junk(file, largest)]
-    subtitles = [file for file in files if PurePosixPath(file.path).suffix.lower() in SUBTITLE]
+    subtitles = [file for file in files if _suffix(file.path) in SUBTITLE]
     return sorted(file.index for file in (*chosen, *subtitles))
 
 
