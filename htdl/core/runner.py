@@ -55,11 +55,12 @@ class Runner:
         self._saves = Saves(book, engine, boot_id)
         self._acts = Acts(book, service, engine, self._findings, self._saves, self._chores)
         self._last_tick = self._last_flush = self._last_save = self._last_seed_save = clock()
+        self._went_well_at = clock()
         engine.listener = self._on_event
 
     def last_tick_seconds(self) -> float:
-        """How long ago it last looked."""
-        return self._clock() - self._last_tick
+        """How long ago a turn last went well."""
+        return self._clock() - self._went_well_at
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -68,6 +69,7 @@ class Runner:
             await self._wait()
             try:
                 await self._turn()
+                self._went_well_at = self._clock()
             except (HtdlError, OSError) as exc:  # a full disk, say: the next turn tries again
                 log.error("turn failed: %s", exc)
             except Exception:  # a bug in one turn must not end all downloads; it is logged whole

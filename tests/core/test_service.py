@@ -166,3 +166,15 @@ async def test_a_database_that_cannot_be_used_is_unhealthy_and_no_error(world: W
     assert not health.ok
     assert "in use by another program" in health.checks["database"]
     assert (await world.service.health()).ok
+
+
+async def test_a_queue_whose_turns_all_fail_is_unhealthy(world: World) -> None:
+    world.engine.is_broken = True
+    world.wake(40.0)
+    await world.until(lambda: not world.book.changed.is_set())
+    assert not (await world.service.health()).ok
+    assert "queue" in (await world.service.health()).checks["queue"]
+    world.engine.is_broken = False
+    world.wake(1.0)
+    await world.until(lambda: world.runner.last_tick_seconds() < 1.0)
+    assert (await world.service.health()).ok

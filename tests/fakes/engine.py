@@ -41,6 +41,7 @@ class FakeEngine:
         self.may_go_on = asyncio.Event()
         self.may_go_on.set()
         self.busy: list[str] = []
+        self.is_broken = False
 
     # what a test makes happen
 
@@ -118,6 +119,8 @@ class FakeEngine:
         return self.torrents[key].status if key in self.torrents else None
 
     def held(self) -> set[str]:
+        if self.is_broken:
+            raise RuntimeError("broken")
         return set(self.torrents)
 
     async def file_progress(self, key: str) -> dict[int, int]:
