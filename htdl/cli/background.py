@@ -12,11 +12,13 @@ import click
 
 from htdl import paths
 from htdl.cli.app import App
-from htdl.errors import HtdlError, NoDaemon, Refused
+from htdl.cli.holder import holder
+from htdl.errors import BadConfig, DiskFull, HtdlError, NoDaemon, Refused
 
 START_SECONDS = 10.0
-LOG_LINES = 10
+LOG_LINES = 20
 _POLL_SECONDS = 0.05
+_SPAWNS = 3
 
 
 def answers(app: App) -> bool:
@@ -31,7 +33,11 @@ def answers(app: App) -> bool:
 
 
 def start(app: App) -> None:
-    """Start a daemon and return when it answers.  Raises HtdlError with the end of its log."""
+    """Start a daemon and return when it answers.
+
+    Raises HtdlError with the end of its log and with its exit code, and Refused where one runs already on
+    another socket.
+    """
     log = paths.background_log(app.state_dir)
     try:
         log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -45,46 +51,49 @@ def start(app: App) -> None:
 def await_end(app: App, seconds: float) -> bool:
     """Whether the daemon has ended within this time: it holds its lock until it has let go of everything."""
     deadline = time.monotonic() + seconds
-    while _is_locked(paths.lock(app.state_dir)):
+    while holder(app):
         if time.monotonic() > deadline:
             return False
         time.sleep(_POLL_SECONDS)
     return True
 
 
-def _is_locked(lock: Path) -> bool:
-    import fcntl
-
-    try:
-        descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
-
-
 def _await(app: App, log: Path, before: int) -> None:
-    child = _spawn(app, log)
     deadline = time.monotonic() + START_SECONDS
+    child, spawned = _spawn(app, log), 1
     while not answers(app):
         code = child.poll()
-        if code == Refused.exit_code:
-            child = _spawn(app, log)  # another one is just starting, or still stopping
-        elif code is not None:
-            raise HtdlError(
-                f"the daemon ended at once, with code {code}:\n{_tail(log, before)}", hint=f"its log: {log}"
-            )
+        if code is not None and not (code == Refused.exit_code and _is_starting_or_stopping(app)):
+            # refused, and nobody there any more: it met one that was just ending
+            if code != Refused.exit_code or spawned == _SPAWNS:
+                raise _ended(code, log, before)
+            child, spawned = _spawn(app, log), spawned + 1
         if time.monotonic() > deadline:
             raise HtdlError(
                 f"no daemon answers on {app.socket} after {START_SECONDS:.0f} s:\n{_tail(log, before)}",
                 hint=f"its log: {log}; or see it run with: htdl daemon run",
             )
         time.sleep(_POLL_SECONDS)
+
+
+def _is_starting_or_stopping(app: App) -> bool:
+    """Whether another daemon has the state folder.  Raises Refused when that serves another socket."""
+    other = holder(app)
+    if other and other.is_elsewhere(app):
+        raise Refused(
+            f"a daemon runs already (pid {other.pid}), on another socket",
+            hint=other.hint,
+            code="already_running",
+        )
+    return other is not None
+
+
+def _ended(code: int, log: Path, before: int) -> HtdlError:
+    """What the child's end means here: a daemon with a bad configuration makes this command exit 2 too."""
+    kind = next((x for x in (BadConfig, DiskFull, Refused) if x.exit_code == code), HtdlError)
+    return kind(
+        f"the daemon did not start, it ended with code {code}:\n{_tail(log, before)}", hint=f"its log: {log}"
+    )
 
 
 def _spawn(app: App, log: Path) -> subprocess.Popen[bytes]:

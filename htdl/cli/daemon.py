@@ -6,10 +6,11 @@ import click
 
 from htdl.cli import background, units
 from htdl.cli.app import App
+from htdl.cli.holder import holder
 from htdl.cli.options import as_json, examples
 from htdl.cli.output import json_text
 from htdl.cli.words import printable
-from htdl.errors import TimedOut
+from htdl.errors import NoDaemon, TimedOut
 
 STOP_SECONDS = 10.0
 
@@ -46,7 +47,13 @@ def start(app: App) -> None:
 @click.pass_obj
 def stop(app: App) -> None:
     """Stop the daemon; downloads go on when it starts again."""
-    app.client.shutdown()
+    try:
+        app.client.shutdown()
+    except NoDaemon as exc:
+        other = holder(app)  # one that is on its way out still holds its lock
+        if not other or other.is_elsewhere(app):
+            there = f" on {app.socket}, but one does on another socket" if other else ""
+            raise NoDaemon(f"no daemon runs{there}", hint=other.hint if other else None) from exc
     if not background.await_end(app, STOP_SECONDS):
         raise TimedOut(f"the daemon has not ended {STOP_SECONDS:.0f} s after it was told to")
     click.echo("stopped the daemon")
