@@ -7,6 +7,8 @@ from typing import Any
 from htdl.cli import units, words
 from htdl.cli.words import JobObject, printable
 
+FOLDER, MAIN_FILE = "folder", "main file"
+
 
 def details(job: JobObject) -> list[tuple[str, str]]:
     """What is known and worth a line, in reading order."""
@@ -15,14 +17,14 @@ def details(job: JobObject) -> list[tuple[str, str]]:
         ("id", printable(job["id"])),
         ("state", _state(job)),
         ("progress", _progress(job)),
-        ("ready", _readiness(job.get("readiness"))),
+        ("ready", _readiness(job.get("readiness")) if not words.is_gone(job) else ""),
         ("speed", f"{units.speed(job['download_speed'])} down, {units.speed(job['upload_speed'])} up"),
         ("limits", _limits(job)),
         ("peers", str(job["peers"])),
         ("uploaded", units.size(job["uploaded_bytes"]) if job["uploaded_bytes"] else ""),
         ("priority", str(job["priority"]) if job["priority"] else ""),
-        ("folder", printable(job["save_path"])),
-        ("main file", printable(job["file_path"] or "")),
+        (FOLDER, printable(job["save_path"])),
+        (MAIN_FILE, printable(job["file_path"] or "")),
         ("info-hash", printable(job["info_hash"])),
         ("video id", printable(job["video_id"]) if job["video_id"] != job["id"] else ""),
         ("stream", printable(job.get("stream_url") or "")),

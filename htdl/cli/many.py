@@ -72,6 +72,11 @@ def named(job: Job) -> str:
     return f"{words.short_id(job)}  {words.name(job)}"
 
 
+def called(job: Job) -> str:
+    """A job in the middle of a sentence."""
+    return f"job {words.short_id(job)} ({words.name(job)})"
+
+
 def chosen(app: App, ids: Sequence[str], everything: bool, status: Sequence[str]) -> list[str]:
     """The ids given, or with --all those of every job in one of these states.  Raises UsageError."""
     if everything == bool(ids):

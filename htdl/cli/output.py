@@ -7,6 +7,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from htdl.cli.words import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -20,6 +22,17 @@ def is_terminal() -> bool:
         and os.environ.get("TERM", "dumb") not in {"dumb", "unknown"}
         and (out.encoding or "").lower().replace("-", "") == "utf8"
     )
+
+
+def can_ask() -> bool:
+    """Whether a person can answer a question."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def path_text(path: str) -> str:
+    """A path for a terminal is harmless, for a pipe it is exact."""
+    on_terminal = sys.stdout is not None and sys.stdout.isatty()
+    return printable(path) if on_terminal else path
 
 
 def console() -> Console:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from htdl.cli import many
 from htdl.cli.app import App, job_path
 from htdl.cli.options import as_json, examples, job_ids
+from htdl.cli.output import path_text
 from htdl.cli.words import printable
 
 
@@ -24,6 +27,8 @@ def command(app: App, ids: tuple[str, ...], delete: bool, as_json: bool) -> int:
             click.echo(f"removed {many.named(job)}")
             if delete:
                 click.echo(f"  its data too: {printable(job['save_path'])}")
+            elif os.path.lexists(job["save_path"]):
+                click.echo(f"  its data stays in {path_text(job['save_path'])}")
         return job
 
     done, code = many.each(ids, one, as_json=as_json)

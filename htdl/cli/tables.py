@@ -6,6 +6,7 @@ squeeze it into one column.
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -42,10 +43,18 @@ class Column:
     from_width: int = 0
 
 
-def job_table(jobs: Sequence[JobObject], width: int, *, more: int = 0, most_lines: int | None = None) -> Text:
+def job_table(
+    jobs: Sequence[JobObject],
+    width: int,
+    *,
+    more: int = 0,
+    hint: str = "htdl status --all",
+    most_lines: int | None = None,
+) -> Text:
     """The jobs below a heading, what is left out, and the totals; every line fits `width` cells.
 
-    `more` is how many jobs exist beyond these.  With `most_lines`, later jobs are left out so that it fits.
+    `more` is how many jobs exist beyond these, `hint` the command that lists them.  With `most_lines`, later
+    jobs are left out so that it fits.
     """
     columns = _columns(jobs, width)
     body: list[Text] = []
@@ -57,36 +66,58 @@ def job_table(jobs: Sequence[JobObject], width: int, *, more: int = 0, most_line
         body += lines
         shown += 1
     left_out = more + len(jobs) - shown
-    tail = [Text(f"… and {left_out} more: htdl status --all", style="bright_black")] if left_out else []
-    legend = f" · {READY} can be watched now" if any(map(words.is_ready, jobs)) else ""
-    foot = Text(totals(jobs) + legend, style="bold")
+    tail = [Text(f"… and {left_out} more: {hint}", style="bright_black")] if left_out else []
+    foot = Text(footer(jobs, width), style="bold")
     lines = [_heading(columns), *body, *tail, foot]
     for line in lines:
         line.truncate(width, overflow="ellipsis")
     return Text("\n").join(lines)
 
 
-def totals(jobs: Sequence[JobObject]) -> str:
-    """ "2 downloading, 1 queued · 2.1 MiB/s down · 1.2 GiB to come"; plain text, also for pipes."""
+def footer(jobs: Sequence[JobObject], width: int) -> str:
+    """The totals and what the mark means: as much of it, in whole words, as `width` cells hold.
+
+    "2 downloading, 1 queued · 2.1 MiB/s down · 1.2 GiB to come · ▶ can be watched now"
+    """
+    states, down, up, to_come = totals(jobs)
+    is_marked = any(map(words.is_ready, jobs))
+    legend, short = (f"{READY} can be watched now", f"{READY} ready") if is_marked else ("", "")
+    for parts in (
+        (states, down, up, to_come, legend),
+        (states, down, up, to_come, short),
+        (states, down, to_come, short),
+        (states, down, short),
+        (states, short),
+        (states,),
+    ):
+        line = " · ".join(filter(None, parts))
+        if cell_len(line) <= width:
+            return line
+    return textwrap.shorten(states, width, placeholder=" …")
+
+
+def totals(jobs: Sequence[JobObject]) -> tuple[str, str, str, str]:
+    """How many in each state, the speeds down and up, and how much is to come; "" for none."""
     states = Counter(words.state(job) for job in jobs)
     down, up = (sum(job[key] for job in jobs) for key in ("download_speed", "upload_speed"))
     to_come = sum(max(0, x["total_bytes"] - x["done_bytes"]) for x in jobs if not words.has_ended(x))
-    parts = [", ".join(f"{count} {state}" for state, count in states.items())]
-    parts += [f"{units.speed(down)} down"] if down else []
-    parts += [f"{units.speed(up)} up"] if up else []
-    parts += [f"{units.size(to_come)} to come"] if to_come else []
-    return " · ".join(parts)
+    return (
+        ", ".join(f"{count} {state}" for state, count in states.items()),
+        f"{units.speed(down)} down" if down else "",
+        f"{units.speed(up)} up" if up else "",
+        f"{units.size(to_come)} to come" if to_come else "",
+    )
 
 
-def job_details(job: JobObject, width: int) -> Text:
-    """`details` with a bar, and the files with a bar each."""
+def job_details(job: JobObject, width: int) -> list[Text]:
+    """`details` with a bar, and the files with a bar each.  Lines that hold a path are `no_wrap`."""
     rows = details.details(job)
     label_width = max(len(label) for label, _ in rows) + 2
-    lines = [Text.assemble((label.ljust(label_width), "bright_black"), value) for label, value in rows]
+    lines = [_detail(label, value, label_width) for label, value in rows]
     style = STYLES.get(words.state(job), "")
     lines.insert(0, bar(job["progress_exact"], min(width, 60), style))
     files = job.get("files", ())
-    return Text("\n").join([*lines, *(_file_line(x, width, style) for x in files)])
+    return [*lines, *(_file_line(x, style) for x in files)]
 
 
 def fit(text: Text, width: int, *, right: bool = False) -> Text:
@@ -138,13 +169,23 @@ def _job_lines(job: JobObject, columns: Sequence[Column], width: int) -> list[Te
     return [row, fit(Text(f"{indent}└ {reason}", style=style), width)]
 
 
-def _file_line(file: JobObject, width: int, style: str) -> Text:
+def _detail(label: str, value: str, label_width: int) -> Text:
+    text = Text.assemble((label.ljust(label_width), "bright_black"), value)
+    return _unbroken(text) if label in {details.FOLDER, details.MAIN_FILE} else text
+
+
+def _unbroken(text: Text) -> Text:
+    text.no_wrap = True
+    return text
+
+
+def _file_line(file: JobObject, style: str) -> Text:
     wanted = file["wanted"]
     progress = bar(file["progress"], 8, style) if wanted else Text("left out", style="bright_black")
     head = Text.assemble(
         f"{file['index']:>4} ", progress, f" {int(file['progress']):>3}%" if wanted else " " * 5, " "
     ).append(f"{units.short_size(file['size']):>6}  ")
-    return head.append(fit(Text(words.printable(file["path"])), max(MIN_NAME, width - len(head.plain))))
+    return _unbroken(head.append(words.printable(file["path"])))
 
 
 def _state(job: JobObject) -> Text:

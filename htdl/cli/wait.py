@@ -7,18 +7,24 @@ from typing import TYPE_CHECKING
 
 import click
 
-from htdl.cli import many
+from htdl.cli import many, units, words
 from htdl.cli.app import App
 from htdl.cli.options import as_json, duration, examples, job_ids
+from htdl.cli.output import path_text
+from htdl.errors import HtdlError, TimedOut
 
 if TYPE_CHECKING:
     from htdl.client import Until
 
 _SAID = {"ready": "can be watched", "downloaded": "is downloaded", "completed": "is completed"}
+_NOT_SAID = {"ready": "cannot be watched", "downloaded": "is not downloaded", "completed": "is not completed"}
 
 
 @click.command(
-    "wait", epilog=examples("htdl wait 3f2a", "htdl wait 3f2a --for ready --timeout 5m && mpv film.mkv")
+    "wait",
+    epilog=examples(
+        "htdl wait 3f2a", 'htdl wait 3f2a --for ready --timeout 5m && mpv "$(htdl show 3f2a --path)"'
+    ),
 )
 @job_ids(required=True)
 @click.option(
@@ -35,20 +41,53 @@ _SAID = {"ready": "can be watched", "downloaded": "is downloaded", "completed": 
 def command(app: App, ids: tuple[str, ...], until: Until, timeout: float | None, as_json: bool) -> int:
     """Return when the downloads are ready, downloaded or completed.
 
-    Exits 7 when the time is over, 1 when one failed or was cancelled, 4 when there is no such download.
+    Prints the path of each one's main file at the end of its line.  Exits 7 when the time is over, 1 when one
+    failed or was cancelled, 4 when there is no such download.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
 
     def one(prefix: str) -> many.Job:
-        left = None if deadline is None else max(0.0, deadline - time.monotonic())
-        job_id = app.job(prefix)["id"]
-        app.client.wait(job_id, until, left)
-        job = app.job(job_id)
+        job = _reached(app, app.job(prefix)["id"], until, deadline)
+        if until == "ready" and words.is_gone(job):
+            raise HtdlError(
+                f"{many.called(job)} cannot be watched: its files are gone",
+                hint="add its source again",
+                code="no_file",
+            )
         if not as_json:
-            click.echo(f"{many.named(job)} {_SAID[until]}")
+            click.echo(_line(job, until))
         return job
 
     done, code = many.each(ids, one, as_json=as_json)
     if as_json:
         many.print_jobs(done, single=len(ids) == 1)
     return code
+
+
+def _reached(app: App, job_id: str, until: Until, deadline: float | None) -> many.Job:
+    """The job once it is so.  Raises TimedOut in words when that is not before the deadline."""
+    try:
+        app.client.wait(job_id, until, None if deadline is None else max(0.0, deadline - time.monotonic()))
+    except TimedOut as exc:
+        if deadline is None or time.monotonic() < deadline:
+            raise  # the daemon does not answer
+        job = app.job(job_id)
+        raise TimedOut(
+            f"{many.called(job)} {_NOT_SAID[until]} yet: {_progress(job)}",
+            hint=f"see what it does with: htdl watch {words.short_id(job)}",
+        ) from exc
+    return app.job(job_id)
+
+
+def _line(job: many.Job, until: Until) -> str:
+    said = f"{many.named(job)} {_SAID[until]}"
+    if words.is_gone(job):
+        return f"{said}, but its files are gone"
+    return f"{said}: {path_text(job['file_path'])}" if job["file_path"] else said
+
+
+def _progress(job: many.Job) -> str:
+    """How far it is, and why nothing moves or how fast it does."""
+    blocked = "other downloads go first" if words.state(job) == "queued" else words.why(job)
+    speed = f"at {units.speed(job['download_speed'])}" if job["download_speed"] else ""
+    return ", ".join(x for x in (words.state(job), words.percent(job), blocked or speed) if x)

@@ -41,6 +41,15 @@ def draw(text: Text, width: int, *, color: bool = False) -> list[str]:
     return out.getvalue().splitlines()
 
 
+def drawn_apart(lines: list[Text], width: int) -> list[str]:
+    """As `htdl show` prints them."""
+    out = io.StringIO()
+    console = Console(file=out, width=width, force_terminal=True, color_system=None, _environ={})
+    for line in lines:
+        console.print(line, soft_wrap=bool(line.no_wrap))
+    return out.getvalue().splitlines()
+
+
 @pytest.mark.parametrize("width", [80, 100, 160])
 def test_columns_are_straight_whatever_the_names(width: int) -> None:
     lines = draw(tables.job_table([job(name=name) for name in NAMES], width), width)
@@ -102,7 +111,31 @@ def test_a_live_table_fits_the_terminal(height: int) -> None:
 
 def test_totals_add_up() -> None:
     jobs = [job(), job(), job(status="COMPLETED", done_bytes=4 << 20, download_speed=0)]
-    assert tables.totals(jobs) == "2 downloading, 1 completed · 2.0 MiB/s down · 6.0 MiB to come"
+    assert tables.footer(jobs, 80) == "2 downloading, 1 completed · 2.0 MiB/s down · 6.0 MiB to come"
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 100, 160])
+def test_the_footer_fits_in_whole_words(width: int) -> None:
+    states = ("DOWNLOADING", "PENDING", "PAUSED", "COMPLETED", "FAILED")
+    jobs = [job(status=status, upload_speed=1 << 20, ready=True) for status in states]
+    whole = tables.footer(jobs, 1000)
+    assert whole.startswith("1 downloading, 1 pending, 1 paused, 1 completed, 1 failed · 5.0 MiB/s down · ")
+    assert whole.endswith("▶ can be watched now")
+    fitting = tables.footer(jobs, width)
+    assert cell_len(fitting) <= width
+    assert set(fitting.replace(",", "").split()) <= {*whole.replace(",", "").split(), "ready", "…"}
+    assert fitting.startswith("1 downloading")
+
+
+def test_a_path_is_never_cut_or_wrapped() -> None:
+    path = "/downloads/" + "a folder with a long name/" * 10 + "film.mkv"
+    lines = tables.job_details(job(file_path=path), 40)
+    assert any(line.endswith(path) for line in drawn_apart(lines, 40))
+
+
+def test_what_is_left_out_is_listed_by_the_same_filters() -> None:
+    lines = draw(tables.job_table([job()], 80, more=7, hint="htdl status --all -s paused"), 80)
+    assert "… and 7 more: htdl status --all -s paused" in lines[2]
 
 
 @pytest.mark.parametrize("width", [30, 50, 80])
@@ -122,7 +155,7 @@ def test_without_colour_there_is_no_escape() -> None:
 
 
 def test_details_hold_the_files_and_the_verdict() -> None:
-    drawn = "\n".join(draw(tables.job_details(job(ready=True, max_download_speed=1024), 80), 80))
+    drawn = "\n".join(drawn_apart(tables.job_details(job(ready=True, max_download_speed=1024), 80), 80))
     for part in (
         "Sintel.mkv",
         "25%, 1.0 MiB of 4.0 MiB, 3s to go",
