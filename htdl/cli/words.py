@@ -70,6 +70,8 @@ def why(job: JobObject) -> str:
     status, blocked = job["status"], job.get("blocked_by")
     if status == "FAILED":
         return printable(job.get("error_message") or job.get("error_code") or "failed without a reason")
+    if is_gone(job):
+        return "its files are gone"
     if status not in {"PENDING", "DOWNLOADING", "CONVERTING"}:
         return ""
     if blocked == "queue" and status == "PENDING":
@@ -82,6 +84,11 @@ def why(job: JobObject) -> str:
 def is_ready(job: JobObject) -> bool:
     """Whether it can be watched already; of one that has ended the state says so."""
     return not has_ended(job) and bool((job.get("readiness") or {}).get("ready"))
+
+
+def is_gone(job: JobObject) -> bool:
+    """Whether it was downloaded, and its files were removed later."""
+    return job["status"] == "COMPLETED" and not job.get("file_path")
 
 
 def percent(job: JobObject) -> str:

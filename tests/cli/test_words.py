@@ -46,6 +46,11 @@ def test_a_failed_job_says_why() -> None:
     assert words.why(job(status="FAILED", error_message="tracker says\x1b no")) == r"tracker says\x1b no"
 
 
+def test_what_was_downloaded_and_removed_is_told() -> None:
+    assert words.why(job(status="COMPLETED")) == "its files are gone"
+    assert words.why(job(status="COMPLETED", file_path="/d/film.mkv")) == ""
+
+
 def test_a_job_that_moves_needs_no_reason() -> None:
     assert words.why(job(detail="downloading from 7 peers")) == ""
 
