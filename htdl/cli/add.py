@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from htdl.cli import many, sources
+from htdl.cli import boundary, many, sources
 from htdl.cli.app import App
 from htdl.cli.options import as_json, examples, speed
 from htdl.errors import NoDaemon
@@ -18,6 +18,17 @@ _EXAMPLES = examples(
     "htdl add series.torrent --file 'S01E0[1-3]*' --max-down 2M",
     "curl -s https://example.org/film.torrent | htdl add -",
 )
+
+_OPTIONS = {
+    "files": "--file",
+    "all_files": "--all-files",
+    "priority": "--priority",
+    "paused": "--paused",
+    "max_download_speed": "--max-down",
+    "max_upload_speed": "--max-up",
+    "video_id": "--video-id",
+    "torrent_id": "--torrent-id",
+}
 
 
 @click.command("add", epilog=_EXAMPLES)
@@ -59,6 +70,10 @@ def command(
             click.echo(job["id"])
         elif not as_json:
             click.echo(f"{'already here:' if existed else 'added'} {many.named(job)}")
+        if existed and (ignored := _ignored(fields, job)):
+            boundary.warn(
+                f"{many.called(job)} keeps its own options; not applied: {', '.join(ignored)}", as_json
+            )
         return job
 
     jobs, code = many.each(given, one, as_json=as_json)
@@ -99,6 +114,17 @@ def _fields(
         "torrent_id": torrent_id,
     }
     return {key: value for key, value in fields.items() if value is not None}
+
+
+def _ignored(asked: dict[str, Any], job: many.Job) -> list[str]:
+    """The options that were given and are not so for this job, which was here before."""
+    own = {
+        **job,
+        "files": tuple(job["selection"]),
+        "all_files": job["selection"] == ["*"],
+        "paused": job["wish"] == "PAUSE",
+    }
+    return [option for key, option in _OPTIONS.items() if asked.get(key) and asked[key] != own[key]]
 
 
 def _add(app: App, body: dict[str, Any], *, start: bool) -> tuple[many.Job, bool]:

@@ -67,6 +67,16 @@ def tell(error: HtdlError, as_json: bool) -> None:
         click.echo(f"  {printable(error.hint)}", err=True)
 
 
+def warn(message: str, as_json: bool) -> None:
+    """What does not stop the command: on standard error, as a line or as {"warning": ...}."""
+    if as_json:
+        from htdl.cli.output import json_line
+
+        click.echo(json_line({"warning": {"message": message}}), err=True)
+    else:
+        click.echo(f"htdl: {printable(message)}", err=True)
+
+
 def _usage(error: click.UsageError, as_json: bool) -> None:
     if as_json:
         tell(HtdlError(error.format_message(), code="usage"), as_json)
