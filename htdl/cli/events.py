@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from htdl.cli import plain, words
+from htdl.cli import units, words
 from htdl.cli.app import App
 from htdl.cli.options import as_json, examples, job_ids
-from htdl.cli.output import is_terminal, json_line
+from htdl.cli.output import console, is_terminal, json_line
 
 
 @click.command(
@@ -24,15 +24,31 @@ def command(app: App, ids: tuple[str, ...], as_json: bool) -> None:
 
     The first line is the state now.  It ends when the daemon stops.
     """
-    for_people = is_terminal() and not as_json
-    for event in app.client.events([app.job(x)["id"] for x in ids]):
-        click.echo(_line(event) if for_people else json_line(event))
+    events = app.client.events([app.job(x)["id"] for x in ids])
+    if as_json or not is_terminal():
+        for event in events:
+            click.echo(json_line(event))
+        return
+    out = console()
+    for event in events:
+        out.print(line(event, is_filtered=bool(ids)), no_wrap=True, overflow="ellipsis")
 
 
-def _line(event: dict[str, Any]) -> str:
-    kind = f"{words.printable(event['event']):<10}"
-    return (
-        f"{kind} {len(event['jobs'])} downloads"
-        if "jobs" in event
-        else f"{kind} {plain.job_line(event['job'])}"
+def line(event: dict[str, Any], *, is_filtered: bool) -> str:
+    """An event for people, the name last; a column that holds nothing is blank."""
+    kind = f"{words.printable(event['event']):<9}"
+    if "jobs" in event:  # all that live, or those that were asked for
+        count = len(event["jobs"])
+        noun = "download" if count == 1 else "downloads"
+        return f"{kind}  {count or 'no'} {noun}{'' if is_filtered else ' under way'}"
+    job = event["job"]
+    reason = words.why(job) or ("can be watched now" if words.is_ready(job) else "")
+    cells = (
+        kind,
+        words.short_id(job),
+        f"{words.state(job):<11}",
+        f"{words.percent(job):>4}",
+        f"{units.short_speed(job['download_speed']):>7}",
+        words.name(job) + (f"  ({reason})" if reason else ""),
     )
+    return "  ".join(cells)
