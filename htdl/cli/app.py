@@ -73,8 +73,5 @@ class App:
 def job_path(prefix: str) -> str:
     """Raises NoSuchJob for what cannot be an id, so that no path is ever built of it."""
     if not re.fullmatch(r"[0-9a-f-]+", prefix.lower()):
-        raise NoSuchJob(
-            f"no job is named {prefix!r}",
-            hint="the first letters of an id name one; see them with: htdl status",
-        )
+        raise NoSuchJob(f"there is no job {prefix!r}", hint="`htdl status --all` lists them")
     return f"/jobs/{prefix.lower()}"

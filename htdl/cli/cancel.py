@@ -7,6 +7,7 @@ import click
 from htdl.cli import many
 from htdl.cli.app import App
 from htdl.cli.options import as_json, examples, job_ids
+from htdl.cli.output import can_ask
 from htdl.cli.words import printable
 
 
@@ -24,6 +25,8 @@ def command(app: App, ids: tuple[str, ...], everything: bool, delete: bool, yes:
 
     With --delete it also removes the data of a download that has ended already.
     """
+    if everything and not yes and (as_json or not can_ask()):
+        raise click.UsageError("there is nobody to ask; say --yes to cancel every download")
     single = len(ids) == 1
     targets = many.chosen(app, ids, everything, ("PENDING", "DOWNLOADING", "CONVERTING", "PAUSED"))
     if everything and targets and not yes and not _confirmed(len(targets), delete):

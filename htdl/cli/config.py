@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from htdl.cli import background
+from htdl.cli import background, editor
 from htdl.cli.app import App
 from htdl.cli.options import as_json, examples
 from htdl.cli.output import json_text
@@ -63,10 +63,10 @@ def edit(app: App) -> None:
         _ensure(file, app)
     except OSError as exc:
         raise BadConfig(f"cannot write {file}: {exc}") from exc
-    click.edit(filename=str(file))
+    editor.edit(file, app.environ)
     _from_file(app)
     running = background.answers(app)
-    click.echo(f"OK: {file}" + ("; take it into use with: htdl daemon reload" if running else ""))
+    click.echo(f"OK: {file}" + ("; a running daemon takes it over by itself" if running else ""))
 
 
 def _from_file(app: App) -> dict[str, Any]:

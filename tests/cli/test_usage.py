@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -26,6 +30,43 @@ def test_every_verb_has_help_with_examples(name: str) -> None:
         assert f"htdl {name}" in result.output.split("Examples:")[1]
 
 
+def commands(group: click.Group, *names: str) -> Iterator[tuple[str, click.Command]]:
+    """All of them with the words that call them."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        found = group.get_command(context, name)
+        assert found
+        yield " ".join([*names, name]), found
+        if isinstance(found, click.Group):
+            yield from commands(found, *names, name)
+
+
+EXAMPLES = [
+    (name, call)
+    for name, found in commands(command)
+    for call in re.findall(r"\bhtdl\b[^|&)\n]*", (found.epilog or "").split("Examples:")[1])
+]
+
+
+@pytest.mark.parametrize(("name", "call"), EXAMPLES)
+def test_every_example_is_a_call_that_exists(name: str, call: str) -> None:
+    """It is parsed down to the last option, and not run."""
+    assert f"htdl {name}" in command_help(name)
+    current: click.Command = command
+    parent, words = None, shlex.split(call.strip().strip('"'))
+    while True:
+        with current.make_context(words[0], words[1:], parent=parent) as context:
+            if not isinstance(current, click.Group):
+                break
+            _, found, words = current.resolve_command(context, [*context._protected_args, *context.args])
+            assert found
+            current, parent, words = found, context, [found.name or "", *words]
+
+
+def command_help(name: str) -> str:
+    return CliRunner().invoke(command, [*name.split(), "--help"]).output.split("Examples:")[1]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -35,12 +76,15 @@ def test_every_verb_has_help_with_examples(name: str) -> None:
         ["add", "x", "--file", "1", "--all-files"],
         ["add", "x", "y", "--video-id", "v"],
         ["status", "--limit", "-1"],
+        ["status", "--limit", "0"],
         ["status", "--status", "SLEEPING"],
         ["wait", "a", "--timeout", "soon"],
         ["wait", "a", "--for", "ever"],
         ["pause"],
         ["pause", "a", "--all"],
         ["cancel"],
+        ["cancel", "--all"],
+        ["cancel", "--all", "--json"],
         ["remove"],
         ["nothing"],
         ["--nothing"],
@@ -86,6 +130,16 @@ def test_an_id_never_becomes_a_path(offline: Daemon) -> None:
         assert result.returncode == 4, prefix
 
 
+def test_cancel_all_never_asks_where_nobody_answers() -> None:
+    for more in ([], ["--json"]):
+        assert "--yes" in CliRunner().invoke(command, ["cancel", "--all", *more]).output
+
+
+def test_stop_has_nothing_to_stop(offline: Daemon) -> None:
+    result = offline.htdl("daemon", "stop")
+    assert (result.returncode, result.stderr) == (3, "htdl: no daemon runs\n")
+
+
 def test_config_check_names_every_fault(offline: Daemon) -> None:
     offline.config.write_text("[torrent]\nmax_connection = 3\n[log]\nlevel = 'loud'\n")
     result = offline.htdl("config", "check")
@@ -111,6 +165,26 @@ def test_config_edit_begins_with_every_key_as_a_comment(offline: Daemon) -> None
     uncommented = text.replace("# ", "").split("\n", 1)[1]
     offline.config.write_text(uncommented)
     assert offline.htdl("config", "check").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("editor", "told"),
+    [
+        ("no-such-editor", "cannot run the editor 'no-such-editor'"),
+        ("false", "the editor 'false' ended with code 1"),
+        ("vi 'unclosed", "No closing quotation"),
+    ],
+)
+def test_an_editor_that_fails_is_told(offline: Daemon, editor: str, told: str) -> None:
+    result = offline.htdl("config", "edit", env={"VISUAL": editor})
+    assert result.returncode == 1
+    assert told in result.stderr
+
+
+def test_an_editor_may_have_options(offline: Daemon) -> None:
+    editor = f'{sys.executable} -c \'import sys; open(sys.argv[1], "a").write("# edited")\''
+    assert offline.htdl("config", "edit", env={"EDITOR": editor}).returncode == 0
+    assert offline.config.read_text().endswith("# edited")
 
 
 def test_a_bug_is_kept_for_the_report_without_what_was_given(offline: Daemon) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 
 import pytest
 
+from htdl.cli import background
 from tests.daemons import Daemon
 from tests.swarm import Swarm
 from tests.waiting import until
@@ -62,6 +66,20 @@ def test_the_same_torrent_is_not_added_twice(daemon: Daemon) -> None:
     job_id = add(daemon, DEAD)
     again = daemon.htdl("add", DEAD)
     assert (again.returncode, again.stdout) == (0, f"already here: {job_id[:8]}  {DEAD}\n")
+
+
+def test_options_that_come_too_late_are_told(daemon: Daemon) -> None:
+    job_id = add(daemon, DEAD, "--video-id", "film-1")
+    late = ["--priority", "3", "--file", "*.mkv", "--max-down", "1M", "--paused", "--video-id", "film-1"]
+    again = daemon.htdl("add", DEAD, *late)
+    assert again.stdout.startswith(f"already here: {job_id[:8]}")
+    assert again.stderr == (
+        f"htdl: job {job_id[:8]} ({DEAD}) keeps its own options;"
+        " not applied: --file, --priority, --paused, --max-down\n"
+    )
+    in_json = json.loads(daemon.htdl("add", DEAD, "--all-files", "--json").stderr)
+    assert "--all-files" in in_json["warning"]["message"]
+    assert daemon.htdl("add", DEAD, "--video-id", "film-1").stderr == ""
 
 
 def test_each_source_is_tried_and_each_fault_told(daemon: Daemon) -> None:
@@ -118,20 +136,25 @@ def test_cancel_retry_and_remove(daemon: Daemon) -> None:
     assert daemon.htdl("cancel", "--all", "--yes").returncode == 0
     until(lambda: daemon.client.job(job_id).status == "CANCELLED")
     assert daemon.htdl("remove", job_id[:8]).stdout.startswith("removed")
-    assert daemon.htdl("show", job_id).returncode == 4
+    unknown = daemon.htdl("show", job_id)
+    assert (unknown.returncode, unknown.stderr) == (
+        4,
+        daemon.htdl("show", "zz").stderr.replace("zz", job_id),
+    )
 
 
 def test_cancel_all_asks_first(daemon: Daemon) -> None:
     job_id = add(daemon, DEAD)
-    asked = subprocess.run(
-        [sys.executable, "-m", "htdl", "cancel", "--all"],
-        env=daemon.env,
-        input="n\n",
-        capture_output=True,
-        text=True,
-    )
+    ours, theirs = pty.openpty()
+    try:
+        os.write(ours, b"n\n")
+        asked = daemon.htdl("cancel", "--all", stdin=theirs)
+    finally:
+        os.close(ours)
+        os.close(theirs)
     assert asked.returncode == 1
     assert "Cancel 1 download?" in asked.stderr
+    assert asked.stderr.endswith("nothing was cancelled\n")
     assert daemon.client.job(job_id).wish == "RUN"
 
 
@@ -141,11 +164,68 @@ def test_status_limits_and_filters(daemon: Daemon) -> None:
     assert "... and 1 more: htdl status --all" in daemon.htdl("status", "-n", "2").stdout
     assert len(json.loads(daemon.htdl("status", "--json", "--limit", "2").stdout)) == 2
     assert daemon.htdl("status", "-s", "completed").stdout == "no such downloads\n"
+    some = daemon.htdl("status", "-n", "1", "-s", "Paused").stdout
+    assert "... and 2 more: htdl status --all -s paused" in some
+    assert "2 more" in daemon.htdl("status", "-n", "1", *(x.id for x in daemon.client.jobs())).stdout
+
+
+def test_status_takes_the_words_it_shows(daemon: Daemon, swarm: Swarm) -> None:
+    done = daemon.client.add(swarm.seed({"film.mkv": 100_000}, name="film.mkv").magnet)
+    daemon.client.wait(done.id, timeout=30)
+    until(lambda: daemon.client.job(done.id).seeding)
+    paused = add(daemon, DEAD, "--paused")
+
+    def listed(*words: str) -> list[str]:
+        options = [x for word in words for x in ("-s", word)]
+        return [job["id"] for job in json.loads(daemon.htdl("status", "--json", *options).stdout)]
+
+    assert listed("seeding") == listed("SEEDING") == listed("completed") == [done.id]
+    assert listed("seeding", "paused") == [paused, done.id]
+    assert listed("queued") == listed("cancelling") == []
+    daemon.client.cancel(done.id)  # ends the seeding
+    assert listed("seeding") == []
+    assert listed("completed") == [done.id]
+
+
+def test_the_way_from_a_download_to_a_player(daemon: Daemon, swarm: Swarm) -> None:
+    job_id = add(daemon, swarm.seed({"film one.mkv": 100_000}, name="film one.mkv").magnet)
+    waited = daemon.htdl("wait", job_id, "--for", "ready", "--timeout", "30")
+    path = daemon.downloads / job_id / "film one.mkv"
+    assert waited.stdout == f"{job_id[:8]}  film one.mkv can be watched: {path}\n"
+    daemon.client.wait(job_id, timeout=30)
+    assert daemon.htdl("show", job_id, "--path").stdout == f"{path}\n"
+
+    removed = daemon.htdl("cancel", job_id, "--delete")
+    assert removed.returncode == 0, removed.stderr
+    assert "its files are gone" in daemon.htdl("status").stdout
+    assert daemon.htdl("wait", job_id, "--for", "ready").returncode == 1
+    shown = daemon.htdl("show", job_id, "--path")
+    assert (shown.returncode, shown.stdout) == (1, "")
+    assert "gone" in shown.stderr
+    assert "ready" not in daemon.htdl("show", job_id).stdout
+
+
+def test_a_file_that_is_not_there_has_no_path(daemon: Daemon) -> None:
+    job_id = add(daemon, DEAD)
+    shown = daemon.htdl("show", job_id, "--path")
+    assert (shown.returncode, shown.stdout) == (1, "")
+    assert "has no file yet" in shown.stderr
+
+
+def test_remove_says_where_the_data_stay(daemon: Daemon, swarm: Swarm) -> None:
+    job_id = add(daemon, swarm.seed({"film.mkv": 100_000}, name="film.mkv").magnet)
+    daemon.client.wait(job_id, timeout=30)
+    told = daemon.htdl("remove", job_id).stdout
+    assert f"its data stays in {daemon.downloads / job_id}\n" in told
+    assert (daemon.downloads / job_id / "film.mkv").exists()
 
 
 def test_wait_tells_how_it_ended(daemon: Daemon) -> None:
     job_id = add(daemon, DEAD)
-    assert daemon.htdl("wait", job_id, "--timeout", "0.2s").returncode == 7
+    late = daemon.htdl("wait", job_id, "--timeout", "0.2s")
+    assert late.returncode == 7
+    assert f"job {job_id[:8]} ({DEAD}) is not completed yet: downloading, " in late.stderr
+    assert daemon.client.job(job_id).detail in late.stderr
     assert daemon.htdl("wait", "0000").returncode == 4
     daemon.client.cancel(job_id)
     assert daemon.htdl("wait", job_id, "--timeout", "20").returncode == 1
@@ -235,9 +315,35 @@ def test_add_starts_a_daemon_and_stop_ends_it(offline: Daemon) -> None:
 
 def test_a_daemon_that_cannot_start_says_why(offline: Daemon) -> None:
     offline.config.write_text("[torrent]\nmax_connections = 'many'\n")
+    for command in (("daemon", "start"), ("add", DEAD)):
+        result = offline.htdl(*command)
+        assert result.returncode == 2
+        assert "torrent.max_connections" in result.stderr
+
+
+def test_a_daemon_on_another_socket_is_named_at_once(daemon: Daemon) -> None:
+    assert daemon.process
+    elsewhere = {"HTDL_SOCKET": str(daemon.socket.with_name("other"))}
+    for command in (("daemon", "start"), ("add", DEAD)):
+        began = time.monotonic()
+        result = daemon.htdl(*command, env=elsewhere)
+        assert result.returncode == 9
+        assert time.monotonic() - began < background.START_SECONDS / 2
+        assert f"(pid {daemon.process.pid}), on another socket" in result.stderr
+        assert f"htdl --socket {daemon.socket}" in result.stderr
+    stopped = daemon.htdl("daemon", "stop", env=elsewhere)
+    assert stopped.returncode == 3
+    assert f"htdl --socket {daemon.socket}" in stopped.stderr
+    log = daemon.state.joinpath("daemon.log").read_text()
+    assert log.count("already running") == 2, "one try a command"
+
+
+def test_a_socket_that_cannot_be_had_is_told_at_once(offline: Daemon) -> None:
+    offline.socket.parent.mkdir(parents=True)
+    offline.socket.write_text("not a socket")
     result = offline.htdl("daemon", "start")
-    assert result.returncode == 1
-    assert "torrent.max_connections" in result.stderr
+    assert result.returncode == 9
+    assert str(offline.socket) in result.stderr
 
 
 @pytest.mark.parametrize("command", [("status",), ("show", "ID"), ("stats",), ("watch",), ("add", DEAD)])
