@@ -183,7 +183,7 @@ class Client:
                 return job
             if job.has_ended:
                 raise JobFailed(
-                    f"job {job.id[:8]} is {job.status}: {job.error_message or 'it was cancelled'}",
+                    f"job {job.id[:8]} is {job.status}: {_why_not(job)}",
                     hint=f"begin it again with: htdl retry {job.id[:8]}",
                 )
         raise AssertionError("a patient stream ends by an error")
@@ -347,11 +347,17 @@ class Client:
 
 def is_reached(job: JobInfo, until: Until) -> bool:
     """`ready`: can be watched; `downloaded`: the files are whole; `completed`: and converted."""
-    if job.status is State.COMPLETED:
-        return True
-    if until == "downloaded":
-        return job.status is State.CONVERTING
-    return until == "ready" and not job.has_ended and job.readiness is not None and job.readiness.ready
+    if until == "ready":
+        is_lost = job.status in {State.FAILED, State.CANCELLED}
+        return not is_lost and job.readiness is not None and job.readiness.ready
+    return job.status is State.COMPLETED or (until == "downloaded" and job.status is State.CONVERTING)
+
+
+def _why_not(job: JobInfo) -> str:
+    """Why a job that has ended is of no use."""
+    if job.status is State.COMPLETED and job.readiness:
+        return job.readiness.reason
+    return job.error_message or "it was cancelled"
 
 
 def body_of(request: AddRequest | JobPatch) -> dict[str, Any]:

@@ -27,6 +27,9 @@ class Kind(StrEnum):
     REMOVED = "removed"
 
 
+ENDS = frozenset({Kind.COMPLETED, Kind.FAILED, Kind.CANCELLED, Kind.REMOVED})  # a job's last, until a retry
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """`seq` grows by one an event for as long as the daemon runs; `job` is the job just after it."""

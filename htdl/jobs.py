@@ -7,7 +7,8 @@ compares again.
     PENDING ──► DOWNLOADING ──► CONVERTING ──► COMPLETED
        ▲  │          │   │            │
        │  └──► PAUSED◄───┘            │         any of them ──► FAILED or CANCELLED
-       └── resume, retry ─────────────┘         retry: FAILED or CANCELLED ──► PENDING
+       └── resume, retry ─────────────┘         retry: FAILED or CANCELLED ──► PENDING,
+                                                and COMPLETED whose files are gone
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
         {State.PENDING, State.PAUSED, State.COMPLETED, State.FAILED, State.CANCELLED}
     ),
     State.PAUSED: frozenset({State.PENDING, State.FAILED, State.CANCELLED}),
-    State.COMPLETED: frozenset(),
+    State.COMPLETED: frozenset({State.PENDING}),  # its files were removed, and are wanted again
     State.FAILED: frozenset({State.PENDING}),
     State.CANCELLED: frozenset({State.PENDING}),
 }

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from htdl import errors
-from htdl.events import Event, Kind
+from htdl.events import Event
 from htdl.jobs import Blocked, Job, JobFile, JobView, Readiness, State, Wish
 
 API = "/api/v1"
@@ -130,8 +130,3 @@ def state_object(seq: int, views: list[JobView]) -> dict[str, Any]:
 
 def event_object(event: Event, view: JobView) -> dict[str, Any]:
     return {"event": event.kind, "seq": event.seq, "job": job_object(view)}
-
-
-def is_terminal(kind: str) -> bool:
-    """Whether a job's event is its last, until it is retried."""
-    return kind in {Kind.COMPLETED, Kind.FAILED, Kind.CANCELLED, Kind.REMOVED}

@@ -132,12 +132,3 @@ def test_the_stream_s_lines_name_what_they_are() -> None:
     assert isinstance(event, dict)
     assert (state["event"], state["seq"], [x["id"] for x in state["jobs"]]) == ("state", 4, [JOB.id])
     assert (event["event"], event["seq"], event["job"]["id"]) == ("ready", 5, JOB.id)
-
-
-def test_a_job_s_last_events_are_its_ends() -> None:
-    assert {kind for kind in Kind if wire.is_terminal(kind)} == {
-        Kind.COMPLETED,
-        Kind.FAILED,
-        Kind.CANCELLED,
-        Kind.REMOVED,
-    }

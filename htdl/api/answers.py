@@ -18,9 +18,8 @@ _CHUNK = 100
 
 def json(value: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     """One JSON value; dataclasses, enums and `msgspec.Raw` as they are."""
-    return web.Response(
-        body=msgspec.json.encode(value) + b"\n", status=status, headers=headers, content_type="application/json"
-    )
+    body = msgspec.json.encode(value) + b"\n"  # for who reads it in a terminal
+    return web.Response(body=body, status=status, headers=headers, content_type="application/json")
 
 
 def failure(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
@@ -20,8 +21,9 @@ from htdl import __version__
 from htdl.config import Config
 from htdl.core import admission, download, payload, requests, selection
 from htdl.core.book import Book
+from htdl.core.saves import DISTRUST
 from htdl.errors import HtdlError, Refused
-from htdl.events import Bus, Kind, Subscription
+from htdl.events import ENDS, Bus, Kind, Subscription
 from htdl.jobs import (
     AddRequest,
     Health,
@@ -41,7 +43,7 @@ from htdl.store.resume import Resume
 from htdl.stream import readiness
 from htdl.torrent.api import Engine
 
-CANCEL_SECONDS = 10.0
+WISH_SECONDS = 10.0
 _NOT_SEEDING: dict[str, Any] = {"seeding": False, "upload_speed": 0, "peers": 0}
 
 
@@ -93,8 +95,11 @@ class Service:
 
     def readiness(self, job: Job, files: tuple[JobFile, ...]) -> Readiness:
         main = selection.main_file(files)
+        threshold = self.config.stream.buffer_threshold_percent
+        if job.status is State.COMPLETED and job.file_path is None:
+            return readiness.gone(threshold)
         share = 100.0 if job.status is State.COMPLETED else main.progress if main else 0.0
-        return readiness.verdict(main.size if main else 0, share, self.config.stream.buffer_threshold_percent)
+        return readiness.verdict(main.size if main else 0, share, threshold)
 
     async def stats(self) -> Stats:
         totals = await self._db.run(rows.totals)
@@ -174,12 +179,14 @@ class Service:
         return await self._shown(job), is_new
 
     async def pause(self, prefix: str) -> JobView:
+        """Let a job stand still; returns once it does."""
         job = await self._living(prefix, "pause")
-        return await self._change(job, wish=Wish.PAUSE)
+        return await self._wish(job, lambda now: now.status is State.PAUSED, wish=Wish.PAUSE)
 
     async def resume(self, prefix: str) -> JobView:
+        """Let a paused job go on; returns once it is in the queue or runs."""
         job = await self._living(prefix, "resume", hint="start it again with `htdl retry`")
-        return await self._change(job, wish=Wish.RUN)
+        return await self._wish(job, lambda now: now.status is not State.PAUSED, wish=Wish.RUN)
 
     async def cancel(self, prefix: str, *, delete: bool = False) -> JobView:
         """End a job, and with `delete` remove its data.  One that has ended: stop seeding, or just delete.
@@ -196,18 +203,20 @@ class Service:
             return await self._change(job, **_NOT_SEEDING)
         if job.has_ended:
             await self._reject_shared(job)
-        with self.subscribe() as events:
-            await self._book.change(job.id, wish=Wish.CANCEL, delete_data=delete or job.delete_data)
-            if self.pulse:  # there is a runner, who does it
-                await _cancelled(job.id, events)
-        return await self._shown(await self._book.find(job.id))
+        return await self._wish(
+            job,
+            lambda now: now.has_ended and not (now.delete_data or now.seeding),
+            wish=Wish.CANCEL,
+            delete_data=delete or job.delete_data,
+        )
 
     async def retry(self, prefix: str) -> JobView:
-        """Begin a failed or cancelled job again; a living one asks for peers at once."""
+        """Begin a failed or cancelled job again, or a complete one whose file is gone; a living one asks for
+        peers at once.
+        """
         job = await self._find(prefix)
-        if job.status is State.COMPLETED:
-            hint = "nothing is left to do" if job.file_path else "its data were removed; add its source again"
-            raise Refused(f"{_called(job)} is complete", hint=hint)
+        if job.status is State.COMPLETED and await asyncio.to_thread(_is_there, job.file_path):
+            raise Refused(f"{_called(job)} is complete", hint="nothing is left to do")
         if not job.has_ended:
             self._engine.reannounce(job.id)
             return await self._shown(job)
@@ -224,9 +233,15 @@ class Service:
         for other in await self._db.run(rows.same_torrent, job.info_hash, job.info_hash_v2):
             if other.seeding:  # one job at a time has a torrent, and the one that fetches goes first
                 await self._book.change(other.id, **_NOT_SEEDING)
+        resume = await self._book.resume_of(job.id)
+        if resume and job.status is State.COMPLETED:
+            resume = replace(resume, boot_id=DISTRUST)
         return await self._change(
             job,
             also=alone,
+            resume=resume,
+            file_path=requests.main_path(job, await self._book.files_of(job)),
+            **_NOT_SEEDING,
             status=State.PENDING,
             wish=Wish.RUN,
             attempts=job.attempts + 1,
@@ -291,7 +306,16 @@ class Service:
         """Remove a job's files, and tell no one any more where they are."""
         files = [file.path for file in await self._book.files_of(job)]
         await asyncio.to_thread(payload.delete, Path(job.save_path), files, job.info_hash)
-        await self._db.run(rows.forget_paths, job.save_path)
+        if files:
+            await self._db.run(rows.forget_paths, job.save_path)
+
+    async def _wish(self, job: Job, is_so: Callable[[Job], bool], **wish: Any) -> JobView:
+        """Record a wish and return once it has come true, so that what is asked next finds it so."""
+        with self.subscribe() as events:
+            await self._book.change(job.id, **wish)
+            if self.pulse:  # there is a runner, who does it
+                await _come_true(job.id, is_so, events)
+        return await self._shown(await self._book.find(job.id))
 
     async def _change(self, job: Job, **fields: Any) -> JobView:
         return await self._shown(await self._book.change(job.id, Kind.CHANGED, **fields))
@@ -308,14 +332,17 @@ class Service:
         return job
 
 
-async def _cancelled(job_id: str, events: Subscription) -> None:
-    """Until the runner has cancelled it, or CANCEL_SECONDS have passed: a disk may hang."""
+async def _come_true(job_id: str, is_so: Callable[[Job], bool], events: Subscription) -> None:
+    """Until the runner has made it so, or the job has ended, or WISH_SECONDS have passed: a disk may hang."""
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(CANCEL_SECONDS):
+        async with asyncio.timeout(WISH_SECONDS):
             async for event in events:
-                job = event.job
-                if job.id == job_id and job.has_ended and not (job.delete_data or job.seeding):
+                if event.job.id == job_id and (is_so(event.job) or event.kind in ENDS):
                     return
+
+
+def _is_there(path: str | None) -> bool:
+    return path is not None and Path(path).exists()
 
 
 def _living_of(jobs: list[Job]) -> Job | None:

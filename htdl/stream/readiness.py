@@ -5,6 +5,11 @@ from __future__ import annotations
 from htdl.jobs import Readiness
 
 
+def gone(threshold: float) -> Readiness:
+    """The verdict on a finished job whose files were removed."""
+    return Readiness(ready=False, reason="its files were removed", threshold=threshold)
+
+
 def verdict(size: int, progress: float, threshold: float) -> Readiness:
     """The verdict by share: ready once `threshold` percent of the file are here.
 
@@ -16,9 +21,9 @@ def verdict(size: int, progress: float, threshold: float) -> Readiness:
     if progress >= 100.0:
         reason, ready = "the whole file is here", True
     elif progress >= threshold:
-        reason, ready = f"{progress:.1f} % of the file are here, {threshold:g} % are enough", True
+        reason, ready = f"{progress:.1f} % of the file is here, {threshold:g} % is enough", True
     else:
-        reason, ready = f"{progress:.1f} % of the file are here, {threshold:g} % are needed", False
+        reason, ready = f"{progress:.1f} % of the file is here, {threshold:g} % is needed", False
     return Readiness(
         ready=ready, reason=reason, threshold=threshold, buffered_bytes=int(size * progress / 100)
     )

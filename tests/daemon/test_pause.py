@@ -33,6 +33,14 @@ def test_nothing_flows_while_paused_and_it_goes_on_where_it_was(
     assert swarm.sent() < 1_500_000 * 1.2, "what was here is not fetched again"
 
 
+def test_the_answer_comes_once_it_is_so(daemon: Daemon) -> None:
+    job = daemon.client.add("a" * 40)
+    assert daemon.client.pause(job.id).status is State.PAUSED
+    assert daemon.client.pause(job.id).status is State.PAUSED
+    assert daemon.client.resume(job.id).status in {State.PENDING, State.DOWNLOADING}
+    assert daemon.client.resume(job.id).status in {State.PENDING, State.DOWNLOADING}
+
+
 def test_a_pause_outlasts_a_crash(daemon: Daemon, swarm: Swarm) -> None:
     torrent = swarm.seed({"video.mkv": 1_500_000}, rate=SLOW)
     job = daemon.client.add(torrent.magnet)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from htdl.errors import Refused
@@ -27,6 +29,29 @@ def test_one_whose_data_were_deleted_begins_anew(daemon: Daemon, swarm: Swarm) -
     flowing(daemon, job.id)
     daemon.client.cancel(job.id, delete=True)
     in_state(daemon, job.id, State.CANCELLED)
+    daemon.client.retry(job.id)
+    completed(daemon, torrent, job.id)
+
+
+def test_a_complete_one_whose_file_is_gone_is_fetched_again(daemon: Daemon, swarm: Swarm) -> None:
+    torrent = swarm.seed({"video.mkv": 300_000})
+    job = completed(daemon, torrent, daemon.client.add(torrent.magnet).id)
+    with pytest.raises(Refused, match="is complete"):
+        daemon.client.retry(job.id)
+    daemon.client.cancel(job.id, delete=True)
+    readiness = daemon.client.job(job.id).readiness
+    assert readiness
+    assert (readiness.ready, readiness.reason) == (False, "its files were removed")
+    assert not daemon.client.is_ready_for_streaming(job.id)
+    daemon.client.retry(job.id)
+    completed(daemon, torrent, job.id)
+
+
+def test_a_complete_one_whose_file_someone_deleted_is_fetched_again(daemon: Daemon, swarm: Swarm) -> None:
+    torrent = swarm.seed({"video.mkv": 300_000})
+    job = completed(daemon, torrent, daemon.client.add(torrent.magnet).id)
+    assert job.file_path
+    Path(job.file_path).unlink()
     daemon.client.retry(job.id)
     completed(daemon, torrent, job.id)
 

@@ -28,8 +28,8 @@ def test_ready_once_the_threshold_is_reached(
     ("size", "progress", "words"),
     [
         (0, 0.0, "its files are not known yet"),
-        (1000, 2.5, "2.5 % of the file are here, 10 % are needed"),
-        (1000, 12.0, "12.0 % of the file are here, 10 % are enough"),
+        (1000, 2.5, "2.5 % of the file is here, 10 % is needed"),
+        (1000, 12.0, "12.0 % of the file is here, 10 % is enough"),
         (1000, 100.0, "the whole file is here"),
     ],
 )
