@@ -40,7 +40,7 @@ def line(event: dict[str, Any], *, is_filtered: bool) -> str:
     if "jobs" in event:  # all that live, or those that were asked for
         count = len(event["jobs"])
         noun = "download" if count == 1 else "downloads"
-        return f"{kind}  {count or 'no'} {noun}{'' if is_filtered else ' under way'}"
+        return f"{kind}  {count or 'no'} {'' if is_filtered else 'unfinished '}{noun}"
     job = event["job"]
     reason = words.why(job) or ("can be watched now" if words.is_ready(job) else "")
     cells = (

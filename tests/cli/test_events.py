@@ -9,9 +9,9 @@ from tests.cli.objects import job
 @pytest.mark.parametrize(
     ("count", "is_filtered", "said"),
     [
-        (0, False, "no downloads under way"),
-        (1, False, "1 download under way"),
-        (2, False, "2 downloads under way"),
+        (0, False, "no unfinished downloads"),
+        (1, False, "1 unfinished download"),
+        (2, False, "2 unfinished downloads"),
         (1, True, "1 download"),
     ],
 )
