@@ -191,7 +191,8 @@ class Acts:
 
     async def complete(self, job: Job, action: Any) -> None:
         finished = self._findings.of(job.id).whole
-        assert finished is not None, "decided on it"
+        if finished is None or not self._findings.is_whole(job, self._book.files.get(job.id, ())):
+            return  # something else is wanted since it was decided
         rules = self._service.config.torrent
         files = [
             replace(x, progress=100.0 if x.wanted else x.progress) for x in self._book.files.get(job.id, ())

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+
+from htdl.jobs import JobFile
 
 
 def free_bytes(folder: Path) -> int:
@@ -15,6 +19,17 @@ def free_bytes(folder: Path) -> int:
     if not stat.f_blocks:  # /proc and the like: not full, but no place for files, as writing there will say
         return sys.maxsize
     return stat.f_bavail * stat.f_frsize
+
+
+def bytes_on_disk(save_path: Path, files: Iterable[JobFile]) -> int:
+    """What the wanted files take there already; holes of a sparse file do not count."""
+    total = 0
+    for file in files:
+        if file.wanted:
+            with contextlib.suppress(OSError):  # not there, or not to be looked at: then nothing is
+                stat = os.lstat(save_path / file.path)
+                total += min(file.size, stat.st_blocks * 512)  # stat(2): in units of 512 bytes
+    return total
 
 
 def room(folder: Path, reserve: int) -> int:

@@ -1,13 +1,15 @@
 """The jobs as they are now: the living ones in memory, all of them in the database.
 
-Nothing else writes jobs.  A change is one transaction, then memory, then one event, in that order and one
-change at a time; so memory never says what the database does not, but for the numbers of a running download,
-which `note` keeps and `flush` writes, all jobs in one transaction.
+Nothing else writes jobs.  A change is one transaction, then memory, then one event, in that order, one change
+at a time, and never half of it, even when who asked for it gives up; so memory never says what the database
+does not, but for the numbers of a running download, which `note` keeps and `flush` writes, all jobs in one
+transaction.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -25,6 +27,8 @@ from htdl.store.resume import Resume
 
 Clock = Callable[[], datetime]
 
+REMEMBERED = 200  # ended jobs whose files stay in memory: their last events may still be on their way
+
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
@@ -40,6 +44,7 @@ class Book:
         self._file_numbers: set[str] = set()
         self.living: dict[str, Job] = {}  # not ended, or seeding, or with data still to be removed
         self.files: dict[str, tuple[JobFile, ...]] = {}
+        self._ended: deque[str] = deque()
         self.loaded = asyncio.Event()
         self.changed = asyncio.Event()  # something to decide about
 
@@ -99,6 +104,9 @@ class Book:
 
     async def add(self, make: Callable[[sqlite_utils.Database], tuple[Job, bool]]) -> tuple[Job, bool]:
         """Run `make` in a transaction: it inserts a job, or finds the one there is.  True for a new one."""
+        return await asyncio.shield(self._add(make))
+
+    async def _add(self, make: Callable[[sqlite_utils.Database], tuple[Job, bool]]) -> tuple[Job, bool]:
         async with self._writing:
             job, is_new = await self._db.run(make)
             if is_new:
@@ -120,17 +128,31 @@ class Book:
         **fields: Any,
     ) -> Job:
         """Set these fields, its files and its resume data, in one transaction; `also` joins it."""
+
+        def write(db: sqlite_utils.Database) -> None:
+            if files is not None:
+                rows.put_files(db, job_id, files)
+            if resume is not None:
+                resumes.put(db, job_id, resume)
+            if also is not None:
+                also(db)
+
+        return await asyncio.shield(self._change(job_id, kind, files, write, fields))
+
+    async def _change(
+        self,
+        job_id: str,
+        kind: Kind,
+        files: Sequence[JobFile] | None,
+        also: Callable[[sqlite_utils.Database], None],
+        fields: dict[str, Any],
+    ) -> Job:
         async with self._writing:
             job = self._moved(await self._current(job_id), fields)
 
             def write(db: sqlite_utils.Database) -> None:
                 rows.update(db, [job])
-                if files is not None:
-                    rows.put_files(db, job.id, files)
-                if resume is not None:
-                    resumes.put(db, job.id, resume)
-                if also is not None:
-                    also(db)
+                also(db)
 
             await self._db.run(write)
             job = replace(self._newest(job), **fields, updated_at=job.updated_at)  # numbers may have moved on
@@ -218,3 +240,8 @@ class Book:
             self.living[job.id] = job
         else:
             self.living.pop(job.id, None)
+            self._ended.append(job.id)
+            while len(self._ended) > REMEMBERED:
+                forgotten = self._ended.popleft()
+                if forgotten not in self.living:
+                    self.files.pop(forgotten, None)

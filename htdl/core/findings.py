@@ -55,21 +55,32 @@ class Findings:
         finding.course = download.follow(finding.course, status, self._clock())
         return finding.course
 
-    def facts(self, job: Job, files: Iterable[JobFile], *, is_held: bool, has_seeded_enough: bool) -> Facts:
+    def is_whole(self, job: Job, files: Iterable[JobFile]) -> bool:
+        """Whether it finished with what is wanted now, and that is written; the choice may have changed."""
+        finding = self._by_job.get(job.id)
+        if finding is None or finding.whole is None:
+            return False
+        return job.has_metadata and finding.whole.wanted == {file.index for file in files if file.wanted}
+
+    def facts(
+        self,
+        job: Job,
+        files: Iterable[JobFile],
+        *,
+        is_held: bool,
+        has_seeded_enough: bool,
+        bytes_on_disk: int,
+    ) -> Facts:
         finding = self._by_job.get(job.id)
         if finding is None:
-            return Facts(is_held=is_held, has_seeded_enough=has_seeded_enough)
+            return Facts(is_held=is_held, has_seeded_enough=has_seeded_enough, bytes_on_disk=bytes_on_disk)
         now, no_room_at = self._clock(), finding.no_room_at
         return Facts(
             is_held=is_held,
-            is_whole=finding.whole is not None and _holds(finding.whole, job, files),
+            is_whole=self.is_whole(job, files),
             fault=finding.fault,
             idle_seconds=finding.course.idle_seconds(now),
             found_disk_full=no_room_at is not None and now - no_room_at < DISK_FULL_SECONDS,
             has_seeded_enough=has_seeded_enough,
+            bytes_on_disk=bytes_on_disk,
         )
-
-
-def _holds(whole: Finished, job: Job, files: Iterable[JobFile]) -> bool:
-    """Whether it finished with what is wanted now, and that is written down; the choice may have changed."""
-    return job.has_metadata and whole.wanted == {file.index for file in files if file.wanted}

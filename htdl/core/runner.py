@@ -12,6 +12,7 @@ import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from time import monotonic
 
 from htdl.core import admission, download, schedule
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 TICK_SECONDS = 1.0
 FLUSH_SECONDS = 2.0  # numbers into the database
 SAVE_SECONDS = 5.0  # resume data of what is downloading: a crash costs no more than this
+LOOKS_AT_ONCE = 100
 SAVE_SEEDS_SECONDS = 60.0  # only their counters change
 
 
@@ -90,7 +92,7 @@ class Runner:
         self._book.changed.clear()
         if self._clock() - self._last_tick >= TICK_SECONDS:
             self._last_tick = self._clock()  # first: a look that fails is not tried again at once
-            self._look()
+            await self._look()
         await self._release_strangers()
         for action in self._decide():
             await self._acts.act(action)
@@ -122,7 +124,8 @@ class Runner:
             self._findings.of(job.id).fault = (exc.code, exc.message)
             return
         wanted = [file for file in files if file.wanted]
-        fits = sum(file.size for file in wanted) <= self._room()
+        here = admission.bytes_on_disk(Path(job.save_path), files)
+        fits = sum(file.size for file in wanted) - here <= max(0, self._room())
         if fits:
             self._engine.select(job.id, [file.index for file in wanted])
         self._chores.begin(self._write_metadata(job, metadata, files, fits))
@@ -147,8 +150,10 @@ class Runner:
         if not fits and job.status is State.DOWNLOADING:  # it stands there with nothing selected
             await self._acts.act(schedule.Halt(job.id, Blocked.DISK_FULL))
 
-    def _look(self) -> None:
-        for key in self._engine.held():
+    async def _look(self) -> None:
+        for number, key in enumerate(self._engine.held()):
+            if number % LOOKS_AT_ONCE == 0:
+                await asyncio.sleep(0)  # lets those who listen take their events; thousands would not fit
             job, status = self._book.living.get(key), self._engine.status(key)
             if job is None or status is None:
                 continue
@@ -168,18 +173,20 @@ class Runner:
 
     def _decide(self) -> list[schedule.Action]:
         torrent, held = self._service.config.torrent, self._engine.held()
+        room = self._room()
         facts = {
             job.id: self._findings.facts(
                 job,
                 self._book.files.get(job.id, ()),
                 is_held=job.id in held,
                 has_seeded_enough=job.seeding and self._has_seeded_enough(job),
+                bytes_on_disk=self._bytes_on_disk(job) if schedule.needed_bytes(job) > room else 0,
             )
             for job in self._book.living.values()
         }
         limits = Limits(
             max_active=torrent.max_active_downloads,
-            room=self._room(),
+            room=room,
             metadata_seconds=torrent.metadata_timeout_seconds,
             stall_seconds=torrent.stall_timeout_seconds,
         )
@@ -188,6 +195,9 @@ class Runner:
     def _room(self) -> int:
         config = self._service.config
         return admission.room(config.torrent.download_path, config.storage.min_free)
+
+    def _bytes_on_disk(self, job: Job) -> int:
+        return admission.bytes_on_disk(Path(job.save_path), self._book.files.get(job.id, ()))
 
     def _has_seeded_enough(self, job: Job) -> bool:
         status, rules = self._engine.status(job.id), self._service.config.torrent

@@ -24,6 +24,7 @@ class Facts:
     idle_seconds: float = 0.0  # since it last moved: a byte, the metadata, or its start
     found_disk_full: bool = False  # a write failed for want of room a moment ago
     has_seeded_enough: bool = False
+    bytes_on_disk: int = 0  # of its files; looked up only where room is short
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +116,11 @@ def decide(jobs: Iterable[Job], facts: Mapping[str, Facts], limits: Limits) -> l
     return actions + _share(contenders, facts, limits)
 
 
-def needed_bytes(job: Job) -> int:
-    """Bytes still to come; 0 while that is not known."""
-    return max(0, job.total_bytes - job.done_bytes)
+def needed_bytes(job: Job, known: Facts = _NOTHING) -> int:
+    """Bytes still to be written; 0 while that is not known.  What lies on disk, verified or not yet, takes no
+    more room.
+    """
+    return max(0, job.total_bytes - max(job.done_bytes, known.bytes_on_disk))
 
 
 def is_stalled(job: Job, known: Facts, limits: Limits) -> bool:
@@ -172,8 +175,9 @@ def _share(ranked: list[Job], facts: Mapping[str, Facts], limits: Limits) -> lis
     slots, room, stalled = limits.max_active, limits.room, 0
     for job in ranked:
         known = facts.get(job.id, _NOTHING)
-        needed = needed_bytes(job)
-        if known.found_disk_full or needed > room or room <= 0:
+        needed = needed_bytes(job, known)
+        is_short = needed > max(0, room) or (room <= 0 and not job.has_metadata)
+        if known.found_disk_full or is_short:
             actions += _withhold(job, Blocked.DISK_FULL)
         elif is_stalled(job, known, limits):
             stalled += 1

@@ -121,20 +121,21 @@ class Held:
         size = self._wanted_bytes if self.is_selected else None
         self.status = replace(
             status_of(update, wanted_bytes=size, tracker_error=self.tracker_error),
-            download_speed=self._measured(update.total_payload_download),
+            download_speed=self._measured(update),
         )
         is_new = self.is_selected and not self.is_finishing and is_whole(self.status)
         self.is_finishing = self.is_finishing or is_new
         return is_new
 
-    def _measured(self, downloaded: int) -> int:
+    def _measured(self, update: libtorrent.torrent_status) -> int:
         """Bytes a second over the last update: libtorrent's own mean takes ten seconds to arrive there."""
         at, before = self._sample
         seconds = monotonic() - at
-        if seconds >= SPEED_SECONDS:
-            self._speed = int((downloaded - before) / seconds) if at else 0
-            self._sample = (at + seconds, downloaded)
-        return self._speed
+        if at and seconds >= SPEED_SECONDS:
+            self._speed = int((update.total_payload_download - before) / seconds)
+        if not at or seconds >= SPEED_SECONDS:
+            self._sample = (at + seconds, update.total_payload_download)
+        return self._speed or update.download_payload_rate
 
     @property
     def is_lonely(self) -> bool:

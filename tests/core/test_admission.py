@@ -3,7 +3,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from htdl.core.admission import free_bytes, room
+from htdl.core.admission import bytes_on_disk, free_bytes, room
+from htdl.jobs import JobFile
 
 MIB = 1 << 20
 
@@ -20,3 +21,20 @@ def test_a_folder_that_is_still_to_be_made_lies_on_its_parents_disk(tmp_path: Pa
 def test_the_reserve_is_never_counted_as_room(tmp_path: Path) -> None:
     assert room(tmp_path, 1 << 62) < 0
     assert abs(room(tmp_path, 100 * MIB) + 100 * MIB - free_bytes(tmp_path)) < 512 * MIB
+
+
+def test_holes_are_not_on_disk_and_what_is_not_wanted_does_not_count(tmp_path: Path) -> None:
+    (tmp_path / "whole").write_bytes(b"x" * 8192)
+    with (tmp_path / "hole").open("wb") as file:
+        file.truncate(1 << 20)
+    files = [
+        JobFile(index=0, path="whole", size=8192),
+        JobFile(index=1, path="hole", size=1 << 20),
+        JobFile(index=2, path="absent", size=100),
+        JobFile(index=3, path="whole", size=8192, wanted=False),
+    ]
+    assert bytes_on_disk(tmp_path, files) == 8192
+
+
+def test_a_place_that_holds_no_files_is_not_full() -> None:
+    assert free_bytes(Path("/proc/nowhere")) > 1 << 60

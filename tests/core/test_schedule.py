@@ -300,3 +300,17 @@ def test_a_reason_that_changes_is_told() -> None:
     changes: dict[str, Any] = {"blocked_by": Blocked.NO_PEERS}
     jobs = [running(1), running(2), new_job(3, **changes)]
     assert decided(*jobs, first=HELD, second=HELD) == [Block(jobs[2].id, Blocked.QUEUE)]
+
+
+def test_what_lies_on_disk_needs_no_room_again() -> None:
+    job = new_job(1, total_bytes=1000, metadata_at="then")
+    short = Limits(max_active=1, room=100, metadata_seconds=60, stall_seconds=300)
+    assert decide([job], {job.id: Facts()}, short) == [Block(job.id, Blocked.DISK_FULL)]
+    assert decide([job], {job.id: Facts(bytes_on_disk=950)}, short) == [Start(job.id)]
+
+
+def test_a_full_disk_holds_up_nothing_that_writes_nothing() -> None:
+    whole = new_job(1, total_bytes=1000, done_bytes=1000, metadata_at="then")
+    unknown = new_job(2)
+    full = Limits(max_active=2, room=-5, metadata_seconds=60, stall_seconds=300)
+    assert decide([whole, unknown], {}, full) == [Start(whole.id), Block(unknown.id, Blocked.DISK_FULL)]

@@ -44,7 +44,7 @@ def test_the_original_queries_run_on_it(daemon: Daemon, swarm: Swarm) -> None:
     flowing(daemon, slow.id)
 
     db = database(daemon)
-    until(lambda: db.execute(ACTIVE).fetchone()[3] > 0, what="progress is written")
+    until(lambda: min(db.execute(ACTIVE).fetchone()[3:6]) > 0, what="progress, speed and eta are written")
     ((job_id, video_id, status, progress, speed, eta),) = db.execute(ACTIVE).fetchall()
     assert (job_id, video_id, status) == (slow.id, "film-3", "DOWNLOADING")
     assert 0 < progress < 100
