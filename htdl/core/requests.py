@@ -49,8 +49,8 @@ def new_job(
 
 
 def free_folder(job: Job, *, is_taken: bool) -> str:
-    """Where a new job's files go: a folder below its video's where another torrent has that already, for two
-    torrents may hold files of the same name.
+    """Where a new job's files go: a folder of its torrent's own, below its video's, where that holds files
+    already.  They may have the same names, and nothing that is there is written over.
     """
     return str(Path(job.save_path) / job.info_hash[:8]) if is_taken else job.save_path
 

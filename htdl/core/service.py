@@ -123,7 +123,9 @@ class Service:
     async def health(self) -> Health:
         checks = {
             "disk": self._disk_health(),
-            "engine": "ok" if self._book.loaded.is_set() else "jobs are being loaded",
+            "engine": self._engine.trouble() or "ok"
+            if self._book.loaded.is_set()
+            else "jobs are being loaded",
             "database": await self._database_health(),
             "queue": self._queue_health(),
         }
@@ -159,6 +161,9 @@ class Service:
         files = requests.files_of(source, requests.wanted(request))
         download_path = self.config.torrent.download_path
         fresh = requests.new_job(request, source, files, download_path, self._book.now())
+        has_files = await asyncio.to_thread(
+            _has_files, Path(fresh.save_path)
+        )  # of a job that was forgotten, say
 
         def insert(db: sqlite_utils.Database) -> tuple[Job, bool]:
             same = rows.same_torrent(db, source.info_hash, source.info_hash_v2)
@@ -168,7 +173,7 @@ class Service:
             # what is on disk from an ended job is verified there, not fetched again
             home = next((job.save_path for job in same if job.save_path), None)
             if home is None:
-                home = requests.free_folder(fresh, is_taken=rows.has_folder(db, fresh.save_path))
+                home = requests.free_folder(fresh, is_taken=has_files or rows.has_folder(db, fresh.save_path))
             rows.update(db, [replace(job, **_NOT_SEEDING) for job in same if job.seeding])
             job = replace(fresh, position=rows.next_position(db), save_path=home)
             job = replace(job, file_path=requests.main_path(job, files))
@@ -339,6 +344,13 @@ async def _come_true(job_id: str, is_so: Callable[[Job], bool], events: Subscrip
             async for event in events:
                 if event.job.id == job_id and (is_so(event.job) or event.kind in ENDS):
                     return
+
+
+def _has_files(folder: Path) -> bool:
+    try:
+        return any(folder.iterdir())
+    except OSError:  # there is none, or nothing can be written there either
+        return False
 
 
 def _is_there(path: str | None) -> bool:

@@ -42,8 +42,7 @@ class Alerts:
         self._begin = begin
         self._ask = ask
         self._reject = reject
-        self.listening: set[str] = set()  # "tcp 127.0.0.1:6881"
-        self.listen_errors: dict[str, str] = {}  # by interface
+        self.listen_trouble: str | None = None  # while it listens nowhere
 
     def handle(self, alert: libtorrent.alert) -> None:
         handler = _HANDLERS.get(type(alert))
@@ -184,14 +183,12 @@ class Alerts:
             torrent.tell_tracker_error()
 
     def _on_listening(self, alert: libtorrent.listen_succeeded_alert) -> None:
-        place = f"{alert.socket_type} {alert.address}:{alert.port}"
-        self.listening.add(place)
-        self.listen_errors.clear()
-        log.debug("listening on=%s", place)
+        self.listen_trouble = None
+        log.debug("listening on=%s %s:%d", alert.socket_type, alert.address, alert.port)
 
     def _on_not_listening(self, alert: libtorrent.listen_failed_alert) -> None:
         interface, why = alert.listen_interface(), alert.error.message()
-        self.listen_errors[interface] = why
+        self.listen_trouble = f"cannot listen on {interface or 'any interface'}, port {alert.port}: {why}"
         log.warning("cannot listen interface=%s port=%d: %s", interface, alert.port, why)
 
     def _on_dropped(self, alert: libtorrent.alerts_dropped_alert) -> None:

@@ -163,6 +163,9 @@ class Engine(Protocol):
 
     def status(self, key: str) -> Status | None: ...
 
+    def trouble(self) -> str | None:
+        """Why peers cannot reach it, in words, or None."""
+
     def held(self) -> set[str]:
         """The torrents it holds."""
 

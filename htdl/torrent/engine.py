@@ -183,6 +183,9 @@ class LibtorrentEngine:
         torrent = self._torrents.get(key)
         return torrent.status if torrent else None
 
+    def trouble(self) -> str | None:
+        return self._alerts.listen_trouble
+
     def held(self) -> set[str]:
         return self._torrents.keys()
 

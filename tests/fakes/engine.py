@@ -118,6 +118,9 @@ class FakeEngine:
     def status(self, key: str) -> Status | None:
         return self.torrents[key].status if key in self.torrents else None
 
+    def trouble(self) -> str | None:
+        return None
+
     def held(self) -> set[str]:
         if self.is_broken:
             raise RuntimeError("broken")
