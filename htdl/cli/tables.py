@@ -144,7 +144,7 @@ def _columns(jobs: Sequence[JobObject], width: int) -> list[Column]:
         Column("UP", 7, lambda job: Text(units.short_speed(job["upload_speed"])), right=True, from_width=100),
         Column("ETA", 6, _eta, right=True, from_width=60),
         Column("SIZE", 5, _size, right=True, from_width=72),
-        Column("PEERS", 5, _peers, right=True, from_width=92),
+        Column("PEERS", 5, _peers, right=True, from_width=80),
     ]
     fixed = [x for x in fixed if x.from_width <= width and (x.title != "UP" or uploads)]
     name_width = width - words.SHORT_ID - 1 - sum(x.width + 1 for x in fixed)

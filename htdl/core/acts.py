@@ -18,7 +18,7 @@ from htdl.core import download, schedule
 from htdl.core.book import Book
 from htdl.core.chores import Chores
 from htdl.core.findings import Findings
-from htdl.core.requests import main_path
+from htdl.core.requests import emptied, main_path
 from htdl.core.saves import DISTRUST, Saves
 from htdl.core.service import Service
 from htdl.errors import BadSource, HtdlError, Refused
@@ -176,16 +176,18 @@ class Acts:
         blob = await self._engine.remove(job.id)
         resume = self._saves.resume(job, blob) if blob else await self._book.resume_of(job.id)
         fields: dict[str, Any] = {**_STILL, "delete_data": False, "seeding": False}
+        files = None
         if job.delete_data:
             await self._service.delete_payload(job)
             resume = replace(resume, boot_id=DISTRUST) if resume else None
             fields["file_path"] = None
+            files = emptied(await self._book.files_of(job))
         if not job.has_ended:
             fields["status"] = State.CANCELLED
             if job.delete_data:
                 fields |= {"done_bytes": 0, "progress": 0}
         kind = Kind.CHANGED if job.has_ended else Kind.CANCELLED
-        await self._book.change(job.id, kind, resume=resume, **fields)
+        await self._book.change(job.id, kind, files=files, resume=resume, **fields)
         self._forget(job)
         log.info("cancelled job=%s data=%s", job.id, "removed" if job.delete_data else "kept")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -109,6 +109,11 @@ def choose_again(files: tuple[JobFile, ...], patterns: tuple[str, ...]) -> list[
     plain = [TorrentFile(file.index, file.path, file.size) for file in files]
     chosen = set(selection.choose(plain, patterns))
     return [replace(file, wanted=file.index in chosen) for file in files]
+
+
+def emptied(files: Iterable[JobFile]) -> tuple[JobFile, ...]:
+    """The same files with nothing of them on disk."""
+    return tuple(replace(file, progress=0.0) for file in files)
 
 
 def main_path(job: Job, files: Sequence[JobFile]) -> str | None:

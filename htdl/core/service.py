@@ -238,15 +238,18 @@ class Service:
         for other in await self._db.run(rows.same_torrent, job.info_hash, job.info_hash_v2):
             if other.seeding:  # one job at a time has a torrent, and the one that fetches goes first
                 await self._book.change(other.id, **_NOT_SEEDING)
-        resume = await self._book.resume_of(job.id)
-        if resume and job.status is State.COMPLETED:
-            resume = replace(resume, boot_id=DISTRUST)
+        resume, files = await self._book.resume_of(job.id), await self._book.files_of(job)
+        fields: dict[str, Any] = {**_NOT_SEEDING, "file_path": requests.main_path(job, files)}
+        if job.status is State.COMPLETED:  # and its files are gone
+            files = requests.emptied(files)
+            fields |= {"progress": 0, "done_bytes": 0}
+            resume = replace(resume, boot_id=DISTRUST) if resume else None
         return await self._change(
             job,
             also=alone,
+            files=files,
             resume=resume,
-            file_path=requests.main_path(job, await self._book.files_of(job)),
-            **_NOT_SEEDING,
+            **fields,
             status=State.PENDING,
             wish=Wish.RUN,
             attempts=job.attempts + 1,

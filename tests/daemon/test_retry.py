@@ -27,8 +27,8 @@ def test_one_whose_data_were_deleted_begins_anew(daemon: Daemon, swarm: Swarm) -
     torrent = swarm.seed({"video.mkv": 1_500_000}, rate=SLOW)
     job = daemon.client.add(torrent.magnet)
     flowing(daemon, job.id)
-    daemon.client.cancel(job.id, delete=True)
-    in_state(daemon, job.id, State.CANCELLED)
+    gone = daemon.client.cancel(job.id, delete=True)
+    assert (gone.status, gone.done_bytes, [x.progress for x in gone.files]) == (State.CANCELLED, 0, [0.0])
     daemon.client.retry(job.id)
     completed(daemon, torrent, job.id)
 
