@@ -54,6 +54,7 @@ class Control:
             web.post(jobs, self._add),
             web.get(jobs, self._list),
             web.get(f"{jobs}/{{id}}", self._verb(service.get)),
+            web.get(f"{jobs}/{{id}}/stream", self._stream),
             web.patch(f"{jobs}/{{id}}", self._update),
             web.delete(f"{jobs}/{{id}}", self._remove),
             web.post(f"{jobs}/{{id}}/cancel", self._cancel),
@@ -101,6 +102,11 @@ class Control:
     async def _remove(self, request: web.Request) -> web.Response:
         delete = _boolean("delete", bodies.query(request, "delete").get("delete", "0"))
         return _job(await self._service.remove(request.match_info["id"], delete=delete))
+
+    async def _stream(self, request: web.Request) -> web.Response:
+        view = await self._service.get(request.match_info["id"])
+        told = {"readiness": view.readiness, "url": None, "file_path": view.job.file_path}
+        return answers.json(told)
 
     async def _video_status(self, request: web.Request) -> web.Response:
         view = await self._service.by_video(request.match_info["video_id"])

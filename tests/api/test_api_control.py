@@ -172,6 +172,14 @@ def test_a_video_application_finds_its_video_and_cancels_it_twice(served: Servin
     assert ask(served, "GET", "/api/v1/videos/film-8/stream/status")[0] == 404
 
 
+def test_a_jobs_stream_says_whether_it_can_be_watched_and_where_it_is(served: Serving) -> None:
+    job = add(served)
+    served.set_files(job["id"], JobFile(index=0, path="a.mkv", size=1000, progress=4.0))
+    status, told, _ = ask(served, "GET", f"/api/v1/jobs/{job['id'][:8]}/stream")
+    assert (status, told["url"], told["file_path"]) == (200, None, None)
+    assert (told["readiness"]["ready"], told["readiness"]["buffered_bytes"]) == (False, 40)
+
+
 def test_health_names_each_check_and_the_process(served: Serving) -> None:
     for path in ("/health", "/api/v1/health"):
         status, told, _ = ask(served, "GET", path)
