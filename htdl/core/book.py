@@ -55,7 +55,7 @@ class Book:
             jobs = rows.living(db)
             return jobs, rows.files(db, [job.id for job in jobs])
 
-        jobs, self.files = await self._db.run(read)
+        jobs, self.files = await self._db.read(read)
         self.living = {job.id: job for job in jobs}
         self.loaded.set()
         self.changed.set()
@@ -69,7 +69,7 @@ class Book:
         """The one job whose id begins so.  Raises NoSuchJob (`no_such_job`, `ambiguous_id`)."""
         if prefix in self.living:
             return self.living[prefix]
-        found = await self._db.run(rows.find, prefix) if prefix else []
+        found = await self._db.read(rows.find, prefix) if prefix else []
         if not found:
             raise NoSuchJob(f"there is no job {prefix!r}", hint="`htdl status --all` lists them")
         if len(found) > 1:
@@ -79,7 +79,7 @@ class Book:
         return self._newest(found[0])
 
     async def by_video(self, video_id: str) -> Job:
-        job = await self._db.run(rows.by_video, video_id)
+        job = await self._db.read(rows.by_video, video_id)
         if job is None:
             raise NoSuchJob(f"there is no job of video {video_id!r}", hint="`htdl status --all` lists them")
         return self._newest(job)
@@ -89,13 +89,13 @@ class Book:
             jobs = rows.listing(db, query)
             return jobs, rows.files(db, [job.id for job in jobs if job.id not in self.files])
 
-        jobs, files = await self._db.run(read)
+        jobs, files = await self._db.read(read)
         return [(self._newest(job), self.files.get(job.id) or files.get(job.id, ())) for job in jobs]
 
     async def files_of(self, job: Job) -> tuple[JobFile, ...]:
         if job.id in self.files:
             return self.files[job.id]
-        return (await self._db.run(rows.files, [job.id])).get(job.id, ())
+        return (await self._db.read(rows.files, [job.id])).get(job.id, ())
 
     def _newest(self, job: Job) -> Job:
         return self.living.get(job.id, job)
@@ -229,7 +229,7 @@ class Book:
                 raise
 
     async def resume_of(self, job_id: str) -> Resume | None:
-        return await self._db.run(resumes.get, job_id)
+        return await self._db.read(resumes.get, job_id)
 
     def _tell(self, kind: Kind, job: Job) -> None:
         self._bus.publish(kind, job)

@@ -76,7 +76,7 @@ class Service:
         return [self._view(job, files) for job, files in await self._book.listing(query)]
 
     async def count(self, query: JobQuery) -> int:
-        return await self._db.run(rows.count, query)
+        return await self._db.read(rows.count, query)
 
     async def get(self, prefix: str) -> JobView:
         return await self._shown(await self._book.find(prefix))
@@ -102,7 +102,7 @@ class Service:
         return readiness.verdict(main.size if main else 0, share, threshold)
 
     async def stats(self) -> Stats:
-        totals = await self._db.run(rows.totals)
+        totals = await self._db.read(rows.totals)
         jobs = self._book.living.values()
         return Stats(
             by_status=totals.by_status,
@@ -235,7 +235,7 @@ class Service:
                     f"{_called(other)} has this torrent by now", hint=f"see `htdl show {other.id[:8]}`"
                 )
 
-        for other in await self._db.run(rows.same_torrent, job.info_hash, job.info_hash_v2):
+        for other in await self._db.read(rows.same_torrent, job.info_hash, job.info_hash_v2):
             if other.seeding:  # one job at a time has a torrent, and the one that fetches goes first
                 await self._book.change(other.id, **_NOT_SEEDING)
         resume, files = await self._book.resume_of(job.id), await self._book.files_of(job)
@@ -302,7 +302,7 @@ class Service:
 
     async def _reject_shared(self, job: Job) -> None:
         """Raises Refused while another job has the same files: a torrent added again keeps its folder."""
-        for other in await self._db.run(rows.same_torrent, job.info_hash, job.info_hash_v2):
+        for other in await self._db.read(rows.same_torrent, job.info_hash, job.info_hash_v2):
             is_in_use = not other.has_ended or other.seeding
             if other.id != job.id and other.save_path == job.save_path and is_in_use:
                 raise Refused(

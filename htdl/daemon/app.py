@@ -12,6 +12,7 @@ import logging
 import os
 import resource
 import signal
+import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
@@ -47,6 +48,7 @@ def main(config_path: Path, socket: Path, state_dir: Path, environ: Mapping[str,
     logs.set_up(settings.log.level, environ)
     os.chdir("/")  # keeps no file system from being unmounted
     _allow_many_files()
+    sys.setswitchinterval(0.001)  # else the event loop waits 5 ms for a thread that is busy in Python
     with Lock(paths.lock(state_dir), socket):
         asyncio.run(Daemon(settings, config_path, socket, state_dir, environ).run())
     return 0

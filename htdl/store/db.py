@@ -1,7 +1,8 @@
 """The database file: opened, checked, migrated, and from then on used one transaction at a time.
 
-One worker thread owns the connection, so no fsync ever stops the event loop and no two writers meet.  The
-connection is in SQLite's own autocommit mode: the only BEGIN and COMMIT are those of `Database.run`, and what
+One thread writes, so no fsync ever stops the event loop and no two writers meet; another only reads, and waits
+for no commit (sqlite.org/wal.html: readers and the writer do not block each other).  A connection is in
+SQLite's own autocommit mode: the only BEGIN and COMMIT are those of `Database.run` and `read`, and what
 sqlite-utils wraps in a transaction of its own becomes a savepoint inside it.
 """
 
@@ -38,10 +39,10 @@ _START_ANEW = "put a backup in its place, or move it away to begin with an empty
 class Database:
     """An open database; `open` makes one, `close` ends it."""
 
-    def __init__(self, path: Path, worker: ThreadPoolExecutor, db: sqlite_utils.Database) -> None:
+    def __init__(self, path: Path, writer: _Lane, reader: _Lane) -> None:
         self._path = path
-        self._worker = worker
-        self._db = db
+        self._writer = writer
+        self._reader = reader
 
     @classmethod
     async def open(cls, path: Path, *, now: str) -> Database:
@@ -51,45 +52,84 @@ class Database:
         Raises HtdlError (`bad_database`) for a file that is damaged, not htdl's, of a newer htdl or cannot be
         written, and leaves it as it is; DiskFull where there is no room.
         """
-        worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="htdl-store")
+        writer = await _Lane.start(partial(_open, path, now))
         try:
-            db = await asyncio.get_running_loop().run_in_executor(worker, _open, path, now)
-        except BaseException:  # whatever kept it from opening, or a cancel: the thread must not stay behind
-            worker.shutdown(wait=False)
+            reader = await _Lane.start(partial(_open_reader, path))
+        except BaseException:  # whatever kept it from opening, or a cancel: nothing must stay open
+            await writer.end()
             raise
-        return cls(path, worker, db)
+        return cls(path, writer, reader)
 
     async def run(
         self, fn: Callable[Concatenate[sqlite_utils.Database, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """The result of `fn(db, *args)`, called in the worker thread inside one transaction.
+        """The result of `fn(db, *args)`, called in the writing thread inside one transaction.
 
         It is committed and on disk when this returns; any error rolls all of it back.  Calls are served in
         their order.  A caller cancelled meanwhile does not undo it: it is done whole or not at all.
         Raises what `fn` raises, DiskFull, or HtdlError (`bad_database`, `database_busy`).
         """
-        work = partial(self._transact, partial(fn, self._db, *args, **kwargs))
-        return await asyncio.get_running_loop().run_in_executor(self._worker, work)
+        work = partial(fn, self._writer.db, *args, **kwargs)
+        return await self._writer.do(partial(self._transact, self._writer, "BEGIN IMMEDIATE", work))
+
+    async def read(
+        self, fn: Callable[Concatenate[sqlite_utils.Database, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """As `run`, for an `fn` that only reads: it sees one moment of the database, every `run` that has
+        returned included.
+        """
+        work = partial(fn, self._reader.db, *args, **kwargs)
+        return await self._reader.do(partial(self._transact, self._reader, "BEGIN", work))
 
     async def close(self) -> None:
         """Finish what was asked for before, then close the file.  Closing twice does nothing."""
-        try:
-            closing = asyncio.get_running_loop().run_in_executor(self._worker, self._db.close)
-        except RuntimeError:  # closed already: the worker takes no more work
-            return
-        self._worker.shutdown(wait=False)
-        await closing
+        await self._reader.end()
+        await self._writer.end()
 
-    def _transact(self, work: Callable[[], T]) -> T:
-        connection = self._db.conn
+    def _transact(self, lane: _Lane, begin: str, work: Callable[[], T]) -> T:
+        connection = lane.db.conn
         try:
-            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(begin)
             with connection:  # commits; rolls back on any error, also one of the commit itself
                 return work()
         except sqlite3.Error as exc:
             if told := _in_words(exc, self._path):
                 raise told from exc
             raise
+
+
+class _Lane:
+    """A connection, and the one thread that uses it."""
+
+    def __init__(self, thread: ThreadPoolExecutor, db: sqlite_utils.Database) -> None:
+        self._thread = thread
+        self.db = db
+
+    @classmethod
+    async def start(cls, connect: Callable[[], sqlite_utils.Database]) -> _Lane:
+        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="htdl-store")
+        try:
+            return cls(thread, await asyncio.get_running_loop().run_in_executor(thread, connect))
+        except BaseException:  # whatever kept it from opening, or a cancel: the thread must not stay behind
+            thread.shutdown(wait=False)
+            raise
+
+    async def do(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    async def end(self) -> None:
+        try:
+            closing = asyncio.get_running_loop().run_in_executor(self._thread, self.db.close)
+        except RuntimeError:  # ended already: the thread takes no more work
+            return
+        self._thread.shutdown(wait=False)
+        await closing
+
+
+def _open_reader(path: Path) -> sqlite_utils.Database:
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+    connection.execute("PRAGMA query_only = ON")
+    return sqlite_utils.Database(connection, recursive_triggers=False, execute_plugins=False)
 
 
 def _open(path: Path, now: str) -> sqlite_utils.Database:

@@ -294,3 +294,29 @@ async def test_a_killed_process_leaves_whole_transactions_only(tmp_path, wanted)
     assert one.done_bytes >= said
     numbers = {one.done_bytes, two.done_bytes, files["one"][0].size, int(kept.saved_at), len(rows)}
     assert numbers == {one.done_bytes}
+
+
+async def test_a_read_sees_what_was_committed_before_it_and_waits_for_no_commit(tmp_path: Path) -> None:
+    db = await Database.open(tmp_path / "htdl.db", now=NOW)
+    await db.run(resume.put_session, "dht", b"1")
+    busy, done = threading.Event(), threading.Event()
+
+    def slow(raw):
+        resume.put_session(raw, "dht", b"2")
+        busy.set()
+        assert done.wait(10)
+
+    writing = asyncio.create_task(db.run(slow))
+    await asyncio.to_thread(busy.wait, 10)
+    assert await db.read(resume.get_session, "dht") == b"1"
+    done.set()
+    await writing
+    assert await db.read(resume.get_session, "dht") == b"2"
+    await db.close()
+
+
+async def test_a_read_cannot_write(tmp_path: Path) -> None:
+    db = await Database.open(tmp_path / "htdl.db", now=NOW)
+    with pytest.raises(HtdlError, match="readonly"):
+        await db.read(resume.put_session, "dht", b"1")
+    await db.close()
