@@ -1,7 +1,7 @@
 """The database file: opened, checked, migrated, and from then on used one transaction at a time.
 
-One thread writes, so no fsync ever stops the event loop and no two writers meet; another only reads, and waits
-for no commit (sqlite.org/wal.html: readers and the writer do not block each other).  A connection is in
+One thread writes, so no fsync ever stops the event loop and no two writers meet; another only reads, and
+waits for no commit (sqlite.org/wal.html: readers and the writer do not block each other).  A connection is in
 SQLite's own autocommit mode: the only BEGIN and COMMIT are those of `Database.run` and `read`, and what
 sqlite-utils wraps in a transaction of its own becomes a savepoint inside it.
 """
