@@ -87,6 +87,8 @@ class Alerts:
     def _on_metadata(self, alert: libtorrent.metadata_received_alert) -> None:
         torrent, info = self._torrents.of(alert.handle), alert.handle.torrent_file()
         if torrent and info:
+            if info.priv():  # BEP 27: libtorrent looks only at what it knew when the torrent was added
+                alert.handle.set_flags(lt.torrent_flags.disable_pex)
             renamed = alert.handle.get_renamed_files().export_filenames(info.layout())
             self._begin(self._learn(torrent, info, renamed))
 
@@ -174,13 +176,12 @@ class Alerts:
 
     def _on_tracker_error(self, alert: libtorrent.tracker_error_alert) -> None:
         if torrent := self._torrents.of(alert.handle):
-            torrent.tracker_errors[alert.url] = alert.failure_reason() or alert.error.message()
-            torrent.tell_tracker_error()
+            error = alert.failure_reason() or alert.error.message()
+            torrent.tracker_answered((alert.url, alert.local_endpoint), error)
 
     def _on_tracker_reply(self, alert: libtorrent.tracker_reply_alert) -> None:
         if torrent := self._torrents.of(alert.handle):
-            torrent.tracker_errors.clear()
-            torrent.tell_tracker_error()
+            torrent.tracker_answered((alert.url, alert.local_endpoint), None)
 
     def _on_listening(self, alert: libtorrent.listen_succeeded_alert) -> None:
         self.listen_trouble = None

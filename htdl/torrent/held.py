@@ -35,7 +35,8 @@ class Held:
     is_finishing: bool = False  # behind the flush barrier, or through it
     is_flushing: bool = False  # behind it still
     status: Status | None = None
-    tracker_errors: dict[str, str] = field(default_factory=dict)  # by tracker
+    # the last answer of each tracker, by its URL and our own address; None where it is no error
+    tracker_answers: dict[tuple[object, ...], str | None] = field(default_factory=dict)
     lonely_updates: int = 0
     saves: list[asyncio.Future[bytes | None]] = field(default_factory=list)  # oldest first
     removal: asyncio.Task[bytes | None] | None = None
@@ -145,10 +146,13 @@ class Held:
 
     @property
     def tracker_error(self) -> str | None:
-        return next(iter(self.tracker_errors.values()), None)
+        """Why no tracker answers; None while one does."""
+        answers = list(self.tracker_answers.values())
+        return None if None in answers else next(iter(answers), None)
 
-    def tell_tracker_error(self) -> None:
+    def tracker_answered(self, tracker: tuple[object, ...], error: str | None) -> None:
         """A torrent that stands still gets no new numbers, and its trackers may be why."""
+        self.tracker_answers[tracker] = error
         if self.status:
             self.status = replace(self.status, tracker_error=self.tracker_error)
 

@@ -51,6 +51,11 @@ def session_settings(config: Torrent) -> settings_pack:
         # tried again after 60, 120 and 180 s, and then never; here after 10, 20, 30 … 100 s.
         "min_reconnect_time": 10,
         "max_failcount": 10,
+        # Each tracker of a magnet is a tier of its own.  By default the next is asked only when one failed
+        # (up to 30 s), and not at all when it answers and knows nobody.  Both names: libtorrent 2.1.1 asks
+        # nobody more for the first alone.
+        "announce_to_all_tiers": True,
+        "announce_to_all_trackers": True,
         "stop_tracker_timeout": 1,  # destroying the session waits for this, holding the GIL
         "auto_sequential": False,
         "hashing_threads": 2,
