@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -80,7 +79,7 @@ class Control:
 
     async def _list(self, request: web.Request) -> web.Response:
         wanted = _job_query(bodies.query(request, "status", "limit"))
-        views, total = await asyncio.gather(self._service.jobs(wanted), self._service.count(wanted))
+        views, total = await self._service.jobs(wanted)
         return answers.json(await answers.job_array(views), headers={wire.TOTAL_HEADER: str(total)})
 
     def _verb(self, verb: Callable[[str], Awaitable[JobView]]) -> Handler:

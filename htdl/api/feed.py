@@ -66,7 +66,7 @@ class Feed:
     async def _now(self, prefixes: Sequence[str]) -> list[JobView]:
         if prefixes:
             return [await self._service.get(prefix) for prefix in prefixes]
-        return await self._service.jobs(JobQuery(status=_LIVING))
+        return (await self._service.jobs(JobQuery(status=_LIVING)))[0]
 
     def _event(self, event: Event) -> dict[str, Any]:
         return wire.event_object(event, self._service.view(event.job))

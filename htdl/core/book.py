@@ -84,13 +84,16 @@ class Book:
             raise NoSuchJob(f"there is no job of video {video_id!r}", hint="`htdl status --all` lists them")
         return self._newest(job)
 
-    async def listing(self, query: JobQuery) -> list[tuple[Job, tuple[JobFile, ...]]]:
-        def read(db: sqlite_utils.Database) -> tuple[list[Job], dict[str, tuple[JobFile, ...]]]:
-            jobs = rows.listing(db, query)
-            return jobs, rows.files(db, [job.id for job in jobs if job.id not in self.files])
+    async def listing(self, query: JobQuery) -> tuple[list[tuple[Job, tuple[JobFile, ...]]], int]:
+        """The jobs with their files, and how many there would be without the query's limit."""
 
-        jobs, files = await self._db.read(read)
-        return [(self._newest(job), self.files.get(job.id) or files.get(job.id, ())) for job in jobs]
+        def read(db: sqlite_utils.Database) -> tuple[list[Job], dict[str, tuple[JobFile, ...]], int]:
+            jobs = rows.listing(db, query)
+            total = rows.count(db, query) if len(jobs) == query.limit else len(jobs)
+            return jobs, rows.files(db, [job.id for job in jobs if job.id not in self.files]), total
+
+        jobs, files, total = await self._db.read(read)
+        return [(self._newest(job), self.files.get(job.id) or files.get(job.id, ())) for job in jobs], total
 
     async def files_of(self, job: Job) -> tuple[JobFile, ...]:
         if job.id in self.files:

@@ -72,11 +72,10 @@ class Service:
     def subscribe(self) -> Subscription:
         return self._bus.subscribe()
 
-    async def jobs(self, query: JobQuery) -> list[JobView]:
-        return [self._view(job, files) for job, files in await self._book.listing(query)]
-
-    async def count(self, query: JobQuery) -> int:
-        return await self._db.read(rows.count, query)
+    async def jobs(self, query: JobQuery) -> tuple[list[JobView], int]:
+        """The jobs, and how many there would be without the query's limit."""
+        jobs, total = await self._book.listing(query)
+        return [self._view(job, files) for job, files in jobs], total
 
     async def get(self, prefix: str) -> JobView:
         return await self._shown(await self._book.find(prefix))
@@ -139,7 +138,7 @@ class Service:
 
     async def _database_health(self) -> str:
         try:
-            await self._db.run(lambda db: db.execute("SELECT 1 FROM download_jobs LIMIT 1").fetchone())
+            await self._db.read(lambda db: db.execute("SELECT 1 FROM download_jobs LIMIT 1").fetchone())
         except HtdlError as exc:
             return exc.message
         return "ok"

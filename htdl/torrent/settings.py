@@ -30,7 +30,7 @@ def session_settings(config: Torrent) -> settings_pack:
         # by the same interface as we listen on, so that a VPN's stays the only one
         "outgoing_interfaces": config.listen_interface,
         "enable_dht": config.dht_enabled,
-        "enable_lsd": config.lsd_enabled,
+        "enable_lsd": config.lsd_enabled and config.allow_lan,  # it finds private addresses alone
         "enable_upnp": config.upnp_enabled,
         "enable_natpmp": config.upnp_enabled,
         "webtorrent_stun_server": "",  # would tell a third party that we are here

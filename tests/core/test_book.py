@@ -117,10 +117,9 @@ async def test_a_listing_has_the_newest_numbers_and_the_files(world: World) -> N
     book = await loaded(world, living, ended)
     await world.db.run(rows.put_files, ended.id, [job_file()])
     book.note(living.id, progress=50)
-    assert await book.listing(JobQuery()) == [
-        (book.living[living.id], ()),
-        (ended, (job_file(),)),
-    ]
+    first, second = (book.living[living.id], ()), (ended, (job_file(),))
+    assert await book.listing(JobQuery()) == ([first, second], 2)
+    assert await book.listing(JobQuery(limit=1)) == ([first], 2)
 
 
 # changes
