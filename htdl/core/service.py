@@ -43,6 +43,7 @@ from htdl.store.resume import Resume
 from htdl.stream import readiness
 from htdl.torrent.api import Engine
 
+DATABASE_CHECK_SECONDS = 15.0
 WISH_SECONDS = 10.0
 _NOT_SEEDING: dict[str, Any] = {"seeding": False, "upload_speed": 0, "peers": 0}
 
@@ -62,6 +63,7 @@ class Service:
         self._bus = bus
         self._engine = engine
         self._started = monotonic()
+        self._database_checked = (-DATABASE_CHECK_SECONDS, "ok")  # when, and what was found
 
     # --- questions ---
 
@@ -137,11 +139,16 @@ class Service:
         return "ok" if room > 0 else f"{folder} has less than storage.min_free left: free some space there"
 
     async def _database_health(self) -> str:
-        try:
-            await self._db.read(lambda db: db.execute("SELECT 1 FROM download_jobs LIMIT 1").fetchone())
-        except HtdlError as exc:
-            return exc.message
-        return "ok"
+        """Whether it can be written to; looked at only now and then, since that waits for other writers."""
+        at, words = self._database_checked
+        if words != "ok" or monotonic() - at > DATABASE_CHECK_SECONDS:
+            try:
+                await self._db.run(lambda db: db.execute("SELECT 1 FROM download_jobs LIMIT 1").fetchone())
+                words = "ok"
+            except HtdlError as exc:
+                words = exc.message
+            self._database_checked = monotonic(), words
+        return words
 
     def _queue_health(self) -> str:
         seconds = self.pulse.last_tick_seconds() if self.pulse else 0.0
