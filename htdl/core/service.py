@@ -167,9 +167,8 @@ class Service:
         files = requests.files_of(source, requests.wanted(request))
         download_path = self.config.torrent.download_path
         fresh = requests.new_job(request, source, files, download_path, self._book.now())
-        has_files = await asyncio.to_thread(
-            _has_files, Path(fresh.save_path)
-        )  # of a job that was forgotten, say
+        # of a job that was forgotten, say
+        has_files = await asyncio.to_thread(_has_files, Path(fresh.save_path))
 
         def insert(db: sqlite_utils.Database) -> tuple[Job, bool]:
             same = rows.same_torrent(db, source.info_hash, source.info_hash_v2)
@@ -309,11 +308,12 @@ class Service:
     async def _reject_shared(self, job: Job) -> None:
         """Raises Refused while another job has the same files: a torrent added again keeps its folder."""
         for other in await self._db.read(rows.same_torrent, job.info_hash, job.info_hash_v2):
-            is_in_use = not other.has_ended or other.seeding
-            if other.id != job.id and other.save_path == job.save_path and is_in_use:
+            is_whole = other.status is State.COMPLETED and other.file_path is not None
+            has_files = not other.has_ended or other.seeding or is_whole
+            if other.id != job.id and other.save_path == job.save_path and has_files:
                 raise Refused(
-                    f"the data of {_called(job)} are those of {_called(other)} now",
-                    hint=f"`htdl cancel --delete {other.id[:8]}` removes them",
+                    f"the data of {_called(job)} are those of {_called(other)} too",
+                    hint=f"`htdl remove {job.id[:8]}` forgets this one alone, and leaves them there",
                 )
 
     async def delete_payload(self, job: Job) -> None:

@@ -54,3 +54,30 @@ def test_cancel_and_remove_one_after_the_other(daemon: Daemon, swarm: Swarm) -> 
 
 def test_what_nobody_knows_cannot_be_removed(daemon: Daemon) -> None:
     assert daemon.htdl("remove", "ffffffff").returncode == 4
+
+
+def test_data_that_a_newer_job_has_too_are_not_removed_with_the_older(daemon: Daemon, swarm: Swarm) -> None:
+    torrent = swarm.seed({"video.mkv": 300_000})
+    old = completed(daemon, torrent, daemon.client.add(torrent.magnet).id)
+    new = completed(daemon, torrent, daemon.client.add(torrent.magnet).id)
+    assert new.id != old.id
+    assert new.file_path == old.file_path
+    for job in (old, new):
+        with pytest.raises(Refused, match="are those of"):
+            daemon.client.cancel(job.id, delete=True)
+    with pytest.raises(Refused, match="are those of"):
+        daemon.client.remove(old.id, delete=True)
+    daemon.client.remove(old.id)
+    completed(daemon, torrent, new.id)
+    daemon.client.cancel(new.id, delete=True)
+    assert not Path(str(new.file_path)).exists()
+
+
+def test_a_job_whose_data_went_takes_none_of_its_successor_with_it(daemon: Daemon, swarm: Swarm) -> None:
+    torrent = swarm.seed({"video.mkv": 300_000})
+    old = completed(daemon, torrent, daemon.client.add(torrent.magnet).id)
+    daemon.client.cancel(old.id, delete=True)
+    new = completed(daemon, torrent, daemon.client.add(torrent.magnet).id)
+    with pytest.raises(Refused, match="are those of"):
+        daemon.client.remove(old.id, delete=True)
+    completed(daemon, torrent, new.id)
