@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any
 
 import sqlite_utils
 
@@ -21,8 +20,9 @@ from htdl import __version__
 from htdl.config import Config
 from htdl.core import admission, download, payload, requests, selection
 from htdl.core.book import Book
+from htdl.core.checks import Checks
 from htdl.core.saves import DISTRUST
-from htdl.errors import HtdlError, Refused
+from htdl.errors import Refused
 from htdl.events import ENDS, Bus, Kind, Subscription
 from htdl.jobs import (
     AddRequest,
@@ -43,27 +43,20 @@ from htdl.store.resume import Resume
 from htdl.stream import readiness
 from htdl.torrent.api import Engine
 
-DATABASE_CHECK_SECONDS = 15.0
 WISH_SECONDS = 10.0
 _NOT_SEEDING: dict[str, Any] = {"seeding": False, "upload_speed": 0, "peers": 0}
-
-
-class Pulse(Protocol):
-    """What the service asks of the runner, for health alone."""
-
-    def last_tick_seconds(self) -> float: ...
 
 
 class Service:
     def __init__(self, config: Config, db: Database, book: Book, bus: Bus, engine: Engine) -> None:
         self.config = config
-        self.pulse: Pulse | None = None
+        self.last_tick_seconds: Callable[[], float] | None = None  # the runner's; None while there is none
         self._db = db
         self._book = book
         self._bus = bus
         self._engine = engine
         self._started = monotonic()
-        self._database_checked = (-DATABASE_CHECK_SECONDS, "ok")  # when, and what was found
+        self._checks = Checks(db, book, engine)
 
     # --- questions ---
 
@@ -122,37 +115,7 @@ class Service:
         )
 
     async def health(self) -> Health:
-        checks = {
-            "disk": self._disk_health(),
-            "engine": self._engine.trouble() or "ok"
-            if self._book.loaded.is_set()
-            else "jobs are being loaded",
-            "database": await self._database_health(),
-            "queue": self._queue_health(),
-        }
-        ok = all(check == "ok" for check in checks.values())
-        return Health(ok=ok, version=__version__, pid=os.getpid(), checks=checks)
-
-    def _disk_health(self) -> str:
-        storage, folder = self.config.storage, self.config.torrent.download_path
-        room = admission.room(folder, storage.min_free)
-        return "ok" if room > 0 else f"{folder} has less than storage.min_free left: free some space there"
-
-    async def _database_health(self) -> str:
-        """Whether it can be written to; looked at only now and then, since that waits for other writers."""
-        at, words = self._database_checked
-        if words != "ok" or monotonic() - at > DATABASE_CHECK_SECONDS:
-            try:
-                await self._db.run(lambda db: db.execute("SELECT 1 FROM download_jobs LIMIT 1").fetchone())
-                words = "ok"
-            except HtdlError as exc:
-                words = exc.message
-            self._database_checked = monotonic(), words
-        return words
-
-    def _queue_health(self) -> str:
-        seconds = self.pulse.last_tick_seconds() if self.pulse else 0.0
-        return "ok" if seconds < 30 else f"the queue has not been looked at for {seconds:.0f} s"
+        return await self._checks.health(self.config, self.last_tick_seconds)
 
     # --- verbs ---
 
@@ -327,7 +290,7 @@ class Service:
         """Record a wish and return once it has come true, so that what is asked next finds it so."""
         with self.subscribe() as events:
             await self._book.change(job.id, **wish)
-            if self.pulse:  # there is a runner, who does it
+            if self.last_tick_seconds:  # there is a runner, who does it
                 await _come_true(job.id, is_so, events)
         return await self._shown(await self._book.find(job.id))
 

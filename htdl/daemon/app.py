@@ -104,7 +104,7 @@ class Daemon:
         )
         self._service = Service(self._settings, db, book, bus, self._engine)
         self._runner = Runner(book, self._service, self._engine, boot_id())
-        self._service.pulse = self._runner
+        self._service.last_tick_seconds = self._runner.last_tick_seconds
 
         server = Server(self._service, control=self._controls(), socket=self._socket)
         await server.start()

@@ -41,7 +41,7 @@ class World:
         self.book = Book(db, self.bus)
         self.service = Service(self.config, db, self.book, self.bus, self.engine)
         self.runner = Runner(self.book, self.service, self.engine, BOOT, lambda: self.now)
-        self.service.pulse = self.runner
+        self.service.last_tick_seconds = self.runner.last_tick_seconds
 
     def configure(self, **sections: dict[str, Any]) -> None:
         self.config = self.service.config = settings(self.folder, sections)
