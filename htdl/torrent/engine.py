@@ -34,6 +34,7 @@ T = TypeVar("T")
 
 UPDATE_SECONDS = 1.0
 ANSWER_SECONDS = 10.0  # libtorrent answers in milliseconds, but for a disk that hangs
+SEEK_AFTER_UPDATES, SEEK_EVERY_UPDATES = (3, 10, 30), 60
 UTP_AFTER_UPDATES = 15  # of candidates, and no peer over TCP
 
 
@@ -217,6 +218,7 @@ class LibtorrentEngine:
         self._updates = self._loop.call_later(UPDATE_SECONDS, self._update)
         self._ask()
         self._choose_protocol()
+        self._seek()
 
     def _look(self) -> None:
         self._looks = self._loop.call_later(order.LOOK_SECONDS, self._look)
@@ -232,6 +234,17 @@ class LibtorrentEngine:
             self._has_utp = True
             self._session.lt.apply_settings({"enable_outgoing_utp": True})
             log.info("no peer answers over tcp: trying utp too")
+
+    def _seek(self) -> None:
+        """Ask the DHT again for a torrent that nobody knows.  libtorrent asks when it is added, which may be
+        before the DHT knows anyone itself, and then not for a quarter of an hour.
+        """
+        for torrent in self._torrents:
+            torrent.unknown_updates = torrent.unknown_updates + 1 if torrent.is_unknown else 0
+            updates = torrent.unknown_updates
+            is_due = updates in SEEK_AFTER_UPDATES or updates % SEEK_EVERY_UPDATES == 0
+            if updates and is_due and not torrent.removal:
+                torrent.handle.force_dht_announce()
 
     def _ask(self) -> None:
         self._session.lt.post_torrent_updates(0)

@@ -16,6 +16,7 @@ from htdl.torrent.status import is_whole, status_of
 if TYPE_CHECKING:
     import libtorrent
 
+_SEEKING = {Phase.METADATA, Phase.DOWNLOADING}
 SPEED_SECONDS = 0.9  # that a speed is measured over: about one update
 
 SAVE = lt.torrent_handle.flush_disk_cache | lt.torrent_handle.save_info_dict
@@ -37,7 +38,8 @@ class Held:
     status: Status | None = None
     # the last answer of each tracker, by its URL and our own address; None where it is no error
     tracker_answers: dict[tuple[object, ...], str | None] = field(default_factory=dict)
-    lonely_updates: int = 0
+    lonely_updates: int = 0  # in a row
+    unknown_updates: int = 0  # in a row
     saves: list[asyncio.Future[bytes | None]] = field(default_factory=list)  # oldest first
     removal: asyncio.Task[bytes | None] | None = None
     gone: asyncio.Event = field(default_factory=asyncio.Event)
@@ -143,6 +145,12 @@ class Held:
         """Whether it knows of peers, and none is connected."""
         status = self.status
         return bool(status and status.candidates and not status.peers and status.phase is not Phase.FINISHED)
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether it looks for peers, and has heard of none."""
+        status = self.status
+        return bool(status and not (status.candidates or status.peers) and status.phase in _SEEKING)
 
     @property
     def tracker_error(self) -> str | None:
