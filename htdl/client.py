@@ -347,10 +347,12 @@ class Client:
 
 def is_reached(job: JobInfo, until: Until) -> bool:
     """`ready`: can be watched; `downloaded`: the files are whole; `completed`: and converted."""
-    if until == "ready":
-        is_lost = job.status in {State.FAILED, State.CANCELLED}
-        return not is_lost and job.readiness is not None and job.readiness.ready
-    return job.status is State.COMPLETED or (until == "downloaded" and job.status is State.CONVERTING)
+    can_be_watched = job.readiness is not None and job.readiness.ready
+    if job.status is State.COMPLETED:
+        return can_be_watched  # else its files were removed
+    if until == "downloaded":
+        return job.status is State.CONVERTING
+    return until == "ready" and not job.has_ended and can_be_watched
 
 
 def _why_not(job: JobInfo) -> str:

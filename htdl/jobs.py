@@ -8,7 +8,7 @@ compares again.
        ▲  │          │   │            │
        │  └──► PAUSED◄───┘            │         any of them ──► FAILED or CANCELLED
        └── resume, retry ─────────────┘         retry: FAILED or CANCELLED ──► PENDING,
-                                                and COMPLETED whose files are gone
+                                                and COMPLETED to be verified
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
         {State.PENDING, State.PAUSED, State.COMPLETED, State.FAILED, State.CANCELLED}
     ),
     State.PAUSED: frozenset({State.PENDING, State.FAILED, State.CANCELLED}),
-    State.COMPLETED: frozenset({State.PENDING}),  # its files were removed, and are wanted again
+    State.COMPLETED: frozenset({State.PENDING}),  # it is verified again, and mended
     State.FAILED: frozenset({State.PENDING}),
     State.CANCELLED: frozenset({State.PENDING}),
 }

@@ -310,7 +310,7 @@ def test_a_request_that_the_daemon_would_refuse_for_its_size_is_not_sent(tmp_pat
         (State.PAUSED, True, {"ready"}),
         (State.CONVERTING, True, {"ready", "downloaded"}),
         (State.COMPLETED, True, {"ready", "downloaded", "completed"}),
-        (State.COMPLETED, False, {"downloaded", "completed"}),
+        (State.COMPLETED, False, set()),
         (State.FAILED, True, set()),
         (State.CANCELLED, True, set()),
     ],

@@ -51,11 +51,17 @@ def start(app: App) -> None:
 def await_end(app: App, seconds: float) -> bool:
     """Whether the daemon has ended within this time: it holds its lock until it has let go of everything."""
     deadline = time.monotonic() + seconds
-    while holder(app):
+    while _is_there(app):
         if time.monotonic() > deadline:
             return False
         time.sleep(_POLL_SECONDS)
     return True
+
+
+def _is_there(app: App) -> bool:
+    """Whether the daemon of this socket lives; the lock of this state folder may be another one's."""
+    held = holder(app)
+    return answers(app) if held and held.is_elsewhere(app) else held is not None
 
 
 def _await(app: App, log: Path, before: int) -> None:

@@ -34,7 +34,7 @@ def command(app: App, ids: tuple[str, ...], everything: bool, delete: bool, yes:
         return 1
 
     def said(job: many.Job) -> str:
-        ended = "cancelled" if job["status"] not in {"COMPLETED", "FAILED"} else "cleared"
+        ended = "cancelled" if job["status"] not in {"COMPLETED", "FAILED"} else "stopped"
         return f"{ended} {many.named(job)}" + (
             f"\n  its data is removed: {printable(job['save_path'])}" if delete else ""
         )

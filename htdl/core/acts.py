@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from htdl.core import download, schedule
+from htdl.core import download, payload, schedule
 from htdl.core.book import Book
 from htdl.core.chores import Chores
 from htdl.core.findings import Findings
@@ -23,9 +23,9 @@ from htdl.core.saves import DISTRUST, Saves
 from htdl.core.service import Service
 from htdl.errors import BadSource, HtdlError, Refused
 from htdl.events import Kind
-from htdl.jobs import Job, State
+from htdl.jobs import Job, JobFile, State
 from htdl.store.resume import Resume
-from htdl.torrent.api import Engine
+from htdl.torrent.api import Engine, Finished
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +50,7 @@ class Acts:
         self._saves = saves
         self._chores = chores
         self._unwritten: dict[str, Resume] = {}  # of torrents let go, while the database has no room for them
+        self._verified: set[str] = set()  # jobs whose files had holes, and were verified
         self._ready: set[str] = set()  # jobs of which it was said that they can be watched
 
     async def act(self, action: schedule.Action) -> None:
@@ -192,9 +193,12 @@ class Acts:
         log.info("cancelled job=%s data=%s", job.id, "removed" if job.delete_data else "kept")
 
     async def complete(self, job: Job, action: Any) -> None:
-        finished = self._findings.of(job.id).whole
-        if finished is None or not self._findings.is_whole(job, self._book.files.get(job.id, ())):
+        finished, current = self._findings.of(job.id).whole, self._book.files.get(job.id, ())
+        if finished is None or not self._findings.is_whole(job, current):
             return  # something else is wanted since it was decided
+        if job.id not in self._verified and not await asyncio.to_thread(_are_filled, job, current):
+            await self._verify(job, finished)
+            return
         rules = self._service.config.torrent
         files = [
             replace(x, progress=100.0 if x.wanted else x.progress) for x in self._book.files.get(job.id, ())
@@ -219,6 +223,15 @@ class Acts:
         )
         self._forget(job)
         self._chores.begin(self._saves.sync(job, files, finished.resume))
+
+    async def _verify(self, job: Job, finished: Finished) -> None:
+        """Check every piece, once: someone removed or cut a file under the download."""
+        log.warning("files have holes, verifying job=%s", job.id)
+        self._verified.add(job.id)
+        await self._engine.remove(job.id)
+        await self._book.flush({job.id: replace(self._saves.resume(job, finished.resume), boot_id=DISTRUST)})
+        self._findings.forget(job.id)
+        self._book.changed.set()
 
     async def fail(self, job: Job, action: schedule.Fail) -> None:
         await self._let_go(
@@ -247,6 +260,11 @@ class Acts:
         if job.id not in self._book.living:
             self._saves.forget(job.id)
             self._ready.discard(job.id)
+            self._verified.discard(job.id)
+
+
+def _are_filled(job: Job, files: Iterable[JobFile]) -> bool:
+    return all(payload.is_filled(Path(job.save_path) / x.path, x.size) for x in files if x.wanted)
 
 
 _ACTS: dict[type[schedule.Action], Callable[[Acts, Job, Any], Awaitable[None]]] = {

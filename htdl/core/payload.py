@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
 log = logging.getLogger(__name__)
+
+
+def is_filled(path: Path, size: int) -> bool:
+    """Whether a file is there in this length and without holes, lseek(2) SEEK_HOLE; also True where a file
+    system cannot tell.  Zeros that were written are no hole.
+    """
+    if not size:
+        return True
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            end = os.lseek(descriptor, 0, os.SEEK_END)
+            return end >= size and os.lseek(descriptor, 0, os.SEEK_HOLE) >= size
+        finally:
+            os.close(descriptor)
+    except OSError as exc:
+        return exc.errno not in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 
 
 def sync(save_path: Path, paths: Iterable[str]) -> bool:

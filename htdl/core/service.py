@@ -174,7 +174,7 @@ class Service:
             )
         if job.has_ended and not delete:
             return await self._change(job, **_NOT_SEEDING)
-        if job.has_ended:
+        if delete:
             await self._reject_shared(job)
         return await self._wish(
             job,
@@ -184,12 +184,10 @@ class Service:
         )
 
     async def retry(self, prefix: str) -> JobView:
-        """Begin a failed or cancelled job again, or a complete one whose file is gone; a living one asks for
-        peers at once.
+        """Begin a failed or cancelled job again; verify a complete one, and fetch what is missing or damaged.
+        A living one asks for peers at once.
         """
         job = await self._find(prefix)
-        if job.status is State.COMPLETED and await asyncio.to_thread(_is_there, job.file_path):
-            raise Refused(f"{_called(job)} is complete", hint="nothing is left to do")
         if not job.has_ended:
             self._engine.reannounce(job.id)
             return await self._shown(job)
@@ -208,7 +206,7 @@ class Service:
                 await self._book.change(other.id, **_NOT_SEEDING)
         resume, files = await self._book.resume_of(job.id), await self._book.files_of(job)
         fields: dict[str, Any] = {**_NOT_SEEDING, "file_path": requests.main_path(job, files)}
-        if job.status is State.COMPLETED:  # and its files are gone
+        if job.status is State.COMPLETED:
             files = requests.emptied(files)
             fields |= {"progress": 0, "done_bytes": 0}
             resume = replace(resume, boot_id=DISTRUST) if resume else None
@@ -276,7 +274,7 @@ class Service:
             if other.id != job.id and other.save_path == job.save_path and has_files:
                 raise Refused(
                     f"the data of {_called(job)} are those of {_called(other)} too",
-                    hint=f"`htdl remove {job.id[:8]}` forgets this one alone, and leaves them there",
+                    hint=f"leave them there, or forget that job first: `htdl remove {other.id[:8]}`",
                 )
 
     async def delete_payload(self, job: Job) -> None:
@@ -323,10 +321,6 @@ def _has_files(folder: Path) -> bool:
         return any(folder.iterdir())
     except OSError:  # there is none, or nothing can be written there either
         return False
-
-
-def _is_there(path: str | None) -> bool:
-    return path is not None and Path(path).exists()
 
 
 def _living_of(jobs: list[Job]) -> Job | None:

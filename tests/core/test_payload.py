@@ -102,3 +102,16 @@ def test_sync_says_whether_all_is_on_the_disk(home: Path) -> None:
 def test_sync_follows_no_link(home: Path, tmp_path: Path) -> None:
     (home / "a.mkv").symlink_to(write(tmp_path / "precious.mkv"))
     assert not payload.sync(home, ["a.mkv"])
+
+
+def test_a_file_is_filled_when_all_of_it_was_written(tmp_path: Path) -> None:
+    written = tmp_path / "zeros"
+    written.write_bytes(bytes(1 << 20))
+    assert payload.is_filled(written, 1 << 20)
+    assert not payload.is_filled(written, (1 << 20) + 1)
+    with (tmp_path / "hole").open("wb") as file:
+        file.write(b"x" * 4096)
+        file.truncate(1 << 20)
+    assert not payload.is_filled(tmp_path / "hole", 1 << 20)
+    assert not payload.is_filled(tmp_path / "absent", 1)
+    assert payload.is_filled(tmp_path / "absent", 0)

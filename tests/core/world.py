@@ -41,11 +41,17 @@ class World:
         self.book = Book(db, self.bus)
         self.service = Service(self.config, db, self.book, self.bus, self.engine)
         self.runner = Runner(self.book, self.service, self.engine, BOOT, lambda: self.now)
+        self.engine.on_disk = self._on_disk
         self.service.last_tick_seconds = self.runner.last_tick_seconds
 
     def configure(self, **sections: dict[str, Any]) -> None:
         self.config = self.service.config = settings(self.folder, sections)
         self.wake()
+
+    def _on_disk(self, key: str) -> list[tuple[str, int]]:
+        told = self.engine.metadata.get(key)
+        files = self.book.files.get(key) or (told.files if told else ())
+        return [(file.path, file.size) for file in files]
 
     def wake(self, seconds: float = 0.0) -> None:
         """Let this much time pass, and the runner look."""

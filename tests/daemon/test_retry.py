@@ -9,6 +9,7 @@ from htdl.jobs import State
 from tests.daemon.downloads import SLOW, completed, flowing, in_state
 from tests.daemons import Daemon
 from tests.swarm import Swarm
+from tests.waiting import until
 
 
 def test_a_cancelled_download_goes_on_where_it_was(daemon: Daemon, swarm: Swarm) -> None:
@@ -36,8 +37,6 @@ def test_one_whose_data_were_deleted_begins_anew(daemon: Daemon, swarm: Swarm) -
 def test_a_complete_one_whose_file_is_gone_is_fetched_again(daemon: Daemon, swarm: Swarm) -> None:
     torrent = swarm.seed({"video.mkv": 300_000})
     job = completed(daemon, torrent, daemon.client.add(torrent.magnet).id)
-    with pytest.raises(Refused, match="is complete"):
-        daemon.client.retry(job.id)
     daemon.client.cancel(job.id, delete=True)
     readiness = daemon.client.job(job.id).readiness
     assert readiness
@@ -53,6 +52,29 @@ def test_a_complete_one_whose_file_someone_deleted_is_fetched_again(daemon: Daem
     assert job.file_path
     Path(job.file_path).unlink()
     daemon.client.retry(job.id)
+    completed(daemon, torrent, job.id)
+
+
+def test_a_complete_one_that_was_damaged_is_mended(daemon: Daemon, swarm: Swarm) -> None:
+    torrent = swarm.seed({"video.mkv": 1_000_000})
+    job = completed(daemon, torrent, daemon.client.add(torrent.magnet).id)
+    sent = swarm.sent()
+    with Path(str(job.file_path)).open("r+b") as file:
+        file.seek(500_000)
+        file.write(bytes(1000))
+    daemon.client.retry(job.id)
+    completed(daemon, torrent, job.id)
+    assert swarm.sent() - sent < 300_000, "what is whole is not fetched again"
+
+
+def test_a_file_that_is_deleted_under_its_download_is_noticed_at_the_end(
+    daemon: Daemon, swarm: Swarm
+) -> None:
+    torrent = swarm.seed({"video.mkv": 1_500_000}, rate=SLOW)
+    job = daemon.client.add(torrent.magnet)
+    flowing(daemon, job.id)
+    until(lambda: daemon.client.job(job.id).progress > 30)
+    Path(str(daemon.client.job(job.id).file_path)).unlink()
     completed(daemon, torrent, job.id)
 
 
@@ -72,11 +94,13 @@ def test_retrying_what_lives_asks_for_peers_and_changes_nothing(daemon: Daemon) 
     assert daemon.client.retry(job.id).attempts == 1
 
 
-def test_what_is_complete_needs_no_retry(daemon: Daemon, swarm: Swarm) -> None:
-    torrent = swarm.seed({"video.mkv": 100_000})
+def test_what_is_complete_is_verified_and_not_fetched_again(daemon: Daemon, swarm: Swarm) -> None:
+    torrent = swarm.seed({"video.mkv": 1_000_000})
     job = completed(daemon, torrent, daemon.client.add(torrent.magnet).id)
-    with pytest.raises(Refused, match="complete"):
-        daemon.client.retry(job.id)
+    sent = swarm.sent()
+    daemon.client.retry(job.id)
+    completed(daemon, torrent, job.id)
+    assert swarm.sent() == sent
 
 
 def test_a_torrent_that_another_job_has_by_now_is_not_begun_twice(daemon: Daemon) -> None:

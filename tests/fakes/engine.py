@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -35,6 +35,9 @@ class FakeEngine:
         self.sources: dict[str | bytes, Source] = {}
         self.faults: dict[str, Exception] = {}
         self.torrents: dict[str, Held] = {}
+        # what `finish` leaves of a torrent: path, size
+        self.on_disk: Callable[[str], list[tuple[str, int]]] = lambda key: []
+        self.metadata: dict[str, Metadata] = {}  # that `get_metadata` told
         self.saved: dict[str, bytes] = {}  # answers of the next `save`, once
         self.removed: list[str] = []
         self.reannounced: list[str] = []
@@ -52,9 +55,14 @@ class FakeEngine:
         self.torrents[key] = replace(known, status=status, progress=done)
 
     def get_metadata(self, key: str, metadata: Metadata) -> None:
+        self.metadata[key] = metadata
         self.listener(GotMetadata(key, metadata))
 
     def finish(self, key: str, resume: bytes = b"whole") -> None:
+        for path, size in self.on_disk(key):
+            target = self.torrents[key].save_path / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(bytes(size))
         self.listener(Finished(key, frozenset(self.torrents[key].wanted or ()), resume))
 
     def fail(self, key: str, code: str, message: str) -> None:

@@ -68,8 +68,8 @@ def test_global_ipv6_is_public(address: str) -> None:
 def test_nothing_is_public_that_the_standard_library_calls_private(
     address: ipaddress.IPv4Address | ipaddress.IPv6Address,
 ) -> None:
-    # The library lets a few parts of the first pass.  Of the second, 6to4, Python 3.13 calls all private, where
-    # earlier ones, as we, judge by the IPv4 address inside.
+    # The library lets a few parts of the first pass.  The second, 6to4, Python 3.13 calls private as a whole,
+    # where earlier ones, as we, judge by the IPv4 address inside.
     exceptions = [ipaddress.ip_network(text) for text in ("2001::/23", "2002::/16")]
     if address.is_private or address.is_loopback or address.is_multicast or address.is_link_local:
         is_excepted = any(address.version == 6 and address in network for network in exceptions)
