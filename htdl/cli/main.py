@@ -23,7 +23,7 @@ VERBS = {
         "cancel": "Stop downloads for good.",
         "pause": "Let downloads stand still.",
         "resume": "Let paused downloads go on.",
-        "retry": "Begin failed or cancelled downloads again.",
+        "retry": "Begin failed or cancelled downloads again; verify complete ones.",
         "remove": "Forget downloads that have ended.",
     },
     "Looking": {

@@ -14,7 +14,7 @@ from htdl.cli.options import as_json, examples, job_ids
 @as_json
 @click.pass_obj
 def command(app: App, ids: tuple[str, ...], as_json: bool) -> int:
-    """Begin failed or cancelled downloads again.  What is on the disk is verified and kept."""
+    """Begin failed or cancelled downloads again; verify complete ones, and mend what is damaged."""
     single = len(ids) == 1
     return many.act(
         app, "retry", ids, lambda job: f"trying again {many.named(job)}", as_json=as_json, single=single
