@@ -180,6 +180,9 @@ class Book:
         return job
 
     async def remove(self, job: Job) -> None:
+        await asyncio.shield(self._remove(job))
+
+    async def _remove(self, job: Job) -> None:
         async with self._writing:
             await self._db.run(rows.delete, job.id)
             self._tell(Kind.REMOVED, job)
@@ -210,6 +213,9 @@ class Book:
 
     async def flush(self, resume: dict[str, Resume] | None = None) -> None:
         """Write all numbers, and this resume data, in one transaction."""
+        await asyncio.shield(self._flush(resume))
+
+    async def _flush(self, resume: dict[str, Resume] | None) -> None:
         async with self._writing:
             ids, file_ids = self._numbers & self.living.keys(), self._file_numbers & self.files.keys()
             self._numbers, self._file_numbers = set(), set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -327,3 +328,27 @@ def test_the_clock_is_utc_to_the_millisecond(tmp_path: Path) -> None:
     moment = datetime(2024, 5, 1, 10, 0, 0, 123456, tzinfo=UTC)
     book = Book(None, None, lambda: moment)  # type: ignore[arg-type] neither is asked
     assert book.now() == "2024-05-01T10:00:00.123+00:00"
+
+
+async def test_numbers_outlast_a_flush_that_is_given_up(world: World) -> None:
+    job = running(1)
+    book = await loaded(world, job)
+    busy, done = threading.Event(), threading.Event()
+
+    def occupy(db: sqlite_utils.Database) -> None:
+        busy.set()
+        assert done.wait(10)
+
+    occupied = asyncio.create_task(world.db.run(occupy))
+    await asyncio.to_thread(busy.wait, 10)
+    book.note(job.id, done_bytes=77)
+    flushing = asyncio.create_task(book.flush())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    flushing.cancel()
+    done.set()
+    await asyncio.gather(occupied, flushing, return_exceptions=True)
+    await book.flush()
+    row = await world.row(job.id)
+    assert row
+    assert row.done_bytes == 77
