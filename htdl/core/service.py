@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
@@ -130,8 +130,8 @@ class Service:
         files = requests.files_of(source, requests.wanted(request))
         download_path = self.config.torrent.download_path
         fresh = requests.new_job(request, source, files, download_path, self._book.now())
-        # of a job that was forgotten, say
-        has_files = await asyncio.to_thread(_has_files, Path(fresh.save_path))
+        # files of a job that was forgotten, say
+        is_in_use = await asyncio.to_thread(_is_in_use, Path(fresh.save_path), files)
 
         def insert(db: sqlite_utils.Database) -> tuple[Job, bool]:
             same = rows.same_torrent(db, source.info_hash, source.info_hash_v2)
@@ -141,7 +141,7 @@ class Service:
             # what is on disk from an ended job is verified there, not fetched again
             home = next((job.save_path for job in same if job.save_path), None)
             if home is None:
-                home = requests.free_folder(fresh, is_taken=has_files or rows.has_folder(db, fresh.save_path))
+                home = requests.free_folder(fresh, is_taken=is_in_use or rows.has_folder(db, fresh.save_path))
             rows.update(db, [replace(job, **_NOT_SEEDING) for job in same if job.seeding])
             job = replace(fresh, position=rows.next_position(db), save_path=home)
             job = replace(job, file_path=requests.main_path(job, files))
@@ -316,10 +316,22 @@ async def _come_true(job_id: str, is_so: Callable[[Job], bool], events: Subscrip
                     return
 
 
-def _has_files(folder: Path) -> bool:
+def _is_in_use(folder: Path, files: Sequence[JobFile]) -> bool:
+    """Whether something there could be written over.  Files of the same names and sizes are taken for the
+    torrent's own, and verified; of a magnet no names are known.
+    """
     try:
-        return any(folder.iterdir())
+        if not any(folder.iterdir()):
+            return False
     except OSError:  # there is none, or nothing can be written there either
+        return False
+    return not files or any(_differs(folder / file.path, file.size) for file in files)
+
+
+def _differs(path: Path, size: int) -> bool:
+    try:
+        return path.lstat().st_size != size
+    except OSError:  # it is not there
         return False
 
 

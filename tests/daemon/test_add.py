@@ -176,3 +176,18 @@ def test_added_paused_it_waits_for_a_resume(daemon: Daemon, swarm: Swarm) -> Non
     assert swarm.sent() == 0
     daemon.client.resume(job.id)
     completed(daemon, torrent, job.id)
+
+
+def test_files_that_lie_there_already_are_verified_or_left_alone(daemon: Daemon, swarm: Swarm) -> None:
+    torrent = swarm.seed({"video.mkv": 300_000})
+    for video_id, content in (("same", torrent.content("video.mkv")), ("other", b"not yours")):
+        folder = daemon.downloads / video_id
+        folder.mkdir(parents=True)
+        (folder / "video.mkv").write_bytes(content)
+    same = completed(daemon, torrent, daemon.client.add(torrent=torrent.metainfo, video_id="same").id)
+    assert Path(same.save_path) == daemon.downloads / "same"
+    assert swarm.sent() == 0
+    daemon.client.remove(same.id)
+    other = daemon.client.add(torrent.magnet, video_id="other")
+    completed(daemon, torrent, other.id)
+    assert (daemon.downloads / "other" / "video.mkv").read_bytes() == b"not yours"
