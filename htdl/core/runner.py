@@ -25,7 +25,7 @@ from htdl.core.saves import Saves
 from htdl.core.schedule import Limits
 from htdl.core.service import Service
 from htdl.errors import BadRequest, HtdlError
-from htdl.jobs import Blocked, Job, JobFile, State
+from htdl.jobs import Blocked, Job, JobFile, State, Wish
 from htdl.torrent.api import Engine, Failed, Finished, GotMetadata, Metadata, NoRoom, TorrentEvent
 
 log = logging.getLogger(__name__)
@@ -34,6 +34,7 @@ TICK_SECONDS = 1.0
 FLUSH_SECONDS = 2.0  # numbers into the database
 SAVE_SECONDS = 5.0  # resume data of what is downloading: a crash costs no more than this
 LOOKS_AT_ONCE = 100
+SEED_LOOK_SECONDS = 5.0  # between two looks at the seeding rules
 SAVE_SEEDS_SECONDS = 60.0  # only their counters change
 
 
@@ -56,7 +57,9 @@ class Runner:
         self._findings = Findings(clock)
         self._saves = Saves(book, engine, boot_id)
         self._acts = Acts(book, service, engine, self._findings, self._saves, self._chores)
-        self._last_tick = self._last_flush = self._last_save = self._last_seed_save = clock()
+        self._last_tick = self._last_flush = self._last_save = self._last_seed_save = self._last_seed_look = (
+            clock()
+        )
         self._went_well_at = clock()
         engine.listener = self._on_event
 
@@ -174,6 +177,7 @@ class Runner:
     def _decide(self) -> list[schedule.Action]:
         torrent, held = self._service.config.torrent, self._engine.held()
         room = self._room()
+        jobs = self._to_decide_about(held)
         facts = {
             job.id: self._findings.facts(
                 job,
@@ -182,7 +186,7 @@ class Runner:
                 has_seeded_enough=job.seeding and self._has_seeded_enough(job),
                 bytes_on_disk=self._bytes_on_disk(job) if schedule.needed_bytes(job) > room else 0,
             )
-            for job in self._book.living.values()
+            for job in jobs
         }
         limits = Limits(
             max_active=torrent.max_active_downloads,
@@ -190,7 +194,15 @@ class Runner:
             metadata_seconds=torrent.metadata_timeout_seconds,
             stall_seconds=torrent.stall_timeout_seconds,
         )
-        return schedule.decide(self._book.living.values(), facts, limits)
+        return schedule.decide(jobs, facts, limits)
+
+    def _to_decide_about(self, held: set[str]) -> list[Job]:
+        """All, but of those that only seed, which may be thousands, none until their rules are due."""
+        now, jobs = self._clock(), self._book.living.values()
+        if now - self._last_seed_look >= SEED_LOOK_SECONDS:
+            self._last_seed_look = now
+            return list(jobs)
+        return [x for x in jobs if not x.seeding or x.wish is not Wish.RUN or x.id not in held]
 
     def _room(self) -> int:
         config = self._service.config

@@ -223,7 +223,8 @@ class LibtorrentEngine:
     def _look(self) -> None:
         self._looks = self._loop.call_later(order.LOOK_SECONDS, self._look)
         for torrent in self._torrents:
-            torrent.look()
+            if not torrent.is_finishing:  # of thousands, nearly all only seed
+                torrent.look()
 
     def _choose_protocol(self) -> None:
         """Outgoing uTP is a setting of the whole session: on while a torrent finds nobody over TCP."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from htdl.core.findings import DISK_FULL_SECONDS
-from htdl.core.runner import SAVE_SECONDS
+from htdl.core.runner import SAVE_SECONDS, SEED_LOOK_SECONDS
 from htdl.errors import BadSource, HtdlError, Refused
 from htdl.events import Kind
 from htdl.jobs import Blocked, JobPatch, State, Wish
@@ -454,7 +454,7 @@ async def test_seeding_goes_on_until_a_rule_is_met(tmp_path: Path) -> None:
         world.wake(1.0)
         await world.until(lambda: world.book.living[job.id].uploaded_bytes == 2009)
         world.engine.report(job.id, new_status(phase=Phase.FINISHED, uploaded_bytes=2010, peers=1))
-        world.wake(1.0)
+        world.wake(SEED_LOOK_SECONDS)
         await world.until(lambda: job.id not in world.book.living)
         ended = await world.job(job.id)
         assert (ended.seeding, ended.uploaded_bytes, ended.peers) == (False, 2010, 0)
