@@ -222,15 +222,18 @@ class LibtorrentEngine:
 
     def _look(self) -> None:
         self._looks = self._loop.call_later(order.LOOK_SECONDS, self._look)
-        for torrent in self._torrents:
-            if not torrent.is_finishing:  # of thousands, nearly all only seed
-                torrent.look()
+        for torrent in self._unfinished():
+            torrent.look()
+
+    def _unfinished(self) -> list[Held]:
+        """Of thousands nearly all only seed."""
+        return [torrent for torrent in self._torrents if not torrent.is_finishing]
 
     def _choose_protocol(self) -> None:
         """Outgoing uTP is a setting of the whole session: on while a torrent finds nobody over TCP."""
-        for torrent in self._torrents:
+        for torrent in self._unfinished():
             torrent.lonely_updates = torrent.lonely_updates + 1 if torrent.is_lonely else 0
-        is_wanted = any(torrent.lonely_updates >= UTP_AFTER_UPDATES for torrent in self._torrents)
+        is_wanted = any(torrent.lonely_updates >= UTP_AFTER_UPDATES for torrent in self._unfinished())
         if is_wanted and not self._has_utp:
             self._has_utp = True
             self._session.lt.apply_settings({"enable_outgoing_utp": True})
@@ -240,7 +243,7 @@ class LibtorrentEngine:
         """Ask the DHT again for a torrent that nobody knows.  libtorrent asks when it is added, which may be
         before the DHT knows anyone itself, and then not for a quarter of an hour.
         """
-        for torrent in self._torrents:
+        for torrent in self._unfinished():
             torrent.unknown_updates = torrent.unknown_updates + 1 if torrent.is_unknown else 0
             updates = torrent.unknown_updates
             is_due = updates in SEEK_AFTER_UPDATES or updates % SEEK_EVERY_UPDATES == 0
