@@ -164,7 +164,7 @@ class Runner:
                 course = self._findings.follow(key, status)
                 self._book.note(key, **download.numbers(job, status, course, self._clock()))
                 self._acts.tell_ready(key)
-            elif job.seeding:
+            elif job.seeding and self._clock() - self._last_seed_look >= SEED_LOOK_SECONDS:
                 self._book.note(
                     key,
                     upload_speed=status.upload_speed,

@@ -451,7 +451,7 @@ async def test_seeding_goes_on_until_a_rule_is_met(tmp_path: Path) -> None:
         world.engine.finish(job.id)
         await world.until_status(job.id, State.COMPLETED)
         world.engine.report(job.id, new_status(phase=Phase.FINISHED, uploaded_bytes=2009, peers=1))
-        world.wake(1.0)
+        world.wake(SEED_LOOK_SECONDS)
         await world.until(lambda: world.book.living[job.id].uploaded_bytes == 2009)
         world.engine.report(job.id, new_status(phase=Phase.FINISHED, uploaded_bytes=2010, peers=1))
         world.wake(SEED_LOOK_SECONDS)
