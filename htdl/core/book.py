@@ -29,6 +29,8 @@ Clock = Callable[[], datetime]
 
 REMEMBERED = 200  # ended jobs whose files stay in memory: their last events may still be on their way
 
+Listing = tuple[list[tuple[Job, tuple[JobFile, ...]]], int]
+
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
@@ -45,6 +47,8 @@ class Book:
         self.living: dict[str, Job] = {}  # not ended, or seeding, or with data still to be removed
         self.files: dict[str, tuple[JobFile, ...]] = {}
         self._ended: deque[str] = deque()
+        self._edition = 0  # of which jobs there are, and of those that have ended: counts their changes
+        self._listed: tuple[int, JobQuery, Listing] | None = None  # the last that was read, if it was short
         self.loaded = asyncio.Event()
         self.changed = asyncio.Event()  # something to decide about
 
@@ -84,9 +88,23 @@ class Book:
             raise NoSuchJob(f"there is no job of video {video_id!r}", hint="`htdl status --all` lists them")
         return self._newest(job)
 
-    async def listing(self, query: JobQuery) -> tuple[list[tuple[Job, tuple[JobFile, ...]]], int]:
-        """The jobs with their files, and how many there would be without the query's limit."""
+    async def listing(self, query: JobQuery) -> Listing:
+        """The jobs with their files, and how many there would be without the query's limit.
 
+        What an application asks every second is read once and kept: while a download takes all of the
+        machine, the way to the database and back is what takes long.
+        """
+        edition = self._edition
+        if not (self._listed and self._listed[:2] == (edition, query)):
+            self._listed = None
+            read = await self._read_listing(query)
+            if edition != self._edition or len(read[0]) > REMEMBERED:
+                return read
+            self._listed = edition, query, read
+        jobs, total = self._listed[2]
+        return [(self._newest(job), self.files.get(job.id, files)) for job, files in jobs], total
+
+    async def _read_listing(self, query: JobQuery) -> Listing:
         def read(db: sqlite_utils.Database) -> tuple[list[Job], dict[str, tuple[JobFile, ...]], int]:
             jobs = rows.listing(db, query)
             total = rows.count(db, query) if len(jobs) == query.limit else len(jobs)
@@ -236,11 +254,21 @@ class Book:
                 self._numbers |= ids
                 self._file_numbers |= file_ids
                 raise
+            if any(
+                job.has_ended for job in jobs
+            ):  # it seeds: those that ended are listed by their last change
+                self._edition += 1
 
     async def resume_of(self, job_id: str) -> Resume | None:
         return await self._db.read(resumes.get, job_id)
 
+    async def forget_paths(self, save_path: str) -> None:
+        """The files in this folder are gone: no job that has ended says any more where they are."""
+        await self._db.run(rows.forget_paths, save_path)
+        self._edition += 1
+
     def _tell(self, kind: Kind, job: Job) -> None:
+        self._edition += 1
         self._bus.publish(kind, job)
         self.changed.set()
 

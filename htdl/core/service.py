@@ -282,7 +282,7 @@ class Service:
         files = [file.path for file in await self._book.files_of(job)]
         await asyncio.to_thread(payload.delete, Path(job.save_path), files, job.info_hash)
         if files:
-            await self._db.run(rows.forget_paths, job.save_path)
+            await self._book.forget_paths(job.save_path)
 
     async def _wish(self, job: Job, is_so: Callable[[Job], bool], **wish: Any) -> JobView:
         """Record a wish and return once it has come true, so that what is asked next finds it so."""

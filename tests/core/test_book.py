@@ -123,6 +123,34 @@ async def test_a_listing_has_the_newest_numbers_and_the_files(world: World) -> N
     assert await book.listing(JobQuery(limit=1)) == ([first], 2)
 
 
+async def test_a_listing_asked_again_has_what_changed_meanwhile(world: World) -> None:
+    first, second = running(1), running(2)
+    ended = new_job(3, status=State.COMPLETED, save_path="/there", file_path="/there/film.mkv")
+    book = await loaded(world, first, second, ended)
+
+    async def listed() -> list[tuple[str, State, int, str | None]]:
+        jobs, total = await book.listing(JobQuery())
+        assert total == len(jobs)
+        return [(job.id, job.status, job.progress, job.file_path) for job, _ in jobs]
+
+    assert [job_id for job_id, *_ in await listed()] == [first.id, second.id, ended.id]
+    book.note(first.id, progress=50)
+    assert (await listed())[0][2] == 50
+    await book.change(second.id, status=State.FAILED)
+    assert (await listed())[1][:2] == (second.id, State.FAILED)
+    await book.forget_paths("/there")
+    assert (await listed())[2][3] is None
+    await book.remove(second)
+    assert [job_id for job_id, *_ in await listed()] == [first.id, ended.id]
+
+    def insert(db: sqlite_utils.Database) -> tuple[Job, bool]:
+        rows.insert(db, second)
+        return second, True
+
+    await book.add(insert)
+    assert [job_id for job_id, *_ in await listed()] == [first.id, second.id, ended.id]
+
+
 # changes
 
 
