@@ -23,6 +23,7 @@ class Finding:
     fault: tuple[str, str] | None = None  # code and message of what cannot be mended by waiting
     whole: Finished | None = None
     no_room_at: float | None = None  # when a write failed for want of room
+    has_seeded_enough: bool = False
 
 
 class Findings:
@@ -31,6 +32,9 @@ class Findings:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._by_job: dict[str, Finding] = {}
+
+    def __contains__(self, job_id: str) -> bool:
+        return job_id in self._by_job
 
     def of(self, job_id: str) -> Finding:
         if job_id not in self._by_job:
@@ -62,18 +66,10 @@ class Findings:
             return False
         return job.has_metadata and finding.whole.wanted == {file.index for file in files if file.wanted}
 
-    def facts(
-        self,
-        job: Job,
-        files: Iterable[JobFile],
-        *,
-        is_held: bool,
-        has_seeded_enough: bool,
-        bytes_on_disk: int,
-    ) -> Facts:
+    def facts(self, job: Job, files: Iterable[JobFile], *, is_held: bool, bytes_on_disk: int) -> Facts:
         finding = self._by_job.get(job.id)
         if finding is None:
-            return Facts(is_held=is_held, has_seeded_enough=has_seeded_enough, bytes_on_disk=bytes_on_disk)
+            return Facts(is_held=is_held, bytes_on_disk=bytes_on_disk)
         now, no_room_at = self._clock(), finding.no_room_at
         return Facts(
             is_held=is_held,
@@ -81,6 +77,6 @@ class Findings:
             fault=finding.fault,
             idle_seconds=finding.course.idle_seconds(now),
             found_disk_full=no_room_at is not None and now - no_room_at < DISK_FULL_SECONDS,
-            has_seeded_enough=has_seeded_enough,
+            has_seeded_enough=finding.has_seeded_enough,
             bytes_on_disk=bytes_on_disk,
         )

@@ -26,7 +26,7 @@ from htdl.core.schedule import Limits
 from htdl.core.service import Service
 from htdl.errors import BadRequest, HtdlError
 from htdl.jobs import Blocked, Job, JobFile, State, Wish
-from htdl.torrent.api import Engine, Failed, Finished, GotMetadata, Metadata, NoRoom, TorrentEvent
+from htdl.torrent.api import Engine, Failed, Finished, GotMetadata, Metadata, NoRoom, Status, TorrentEvent
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ TICK_SECONDS = 1.0
 FLUSH_SECONDS = 2.0  # numbers into the database
 SAVE_SECONDS = 5.0  # resume data of what is downloading: a crash costs no more than this
 LOOKS_AT_ONCE = 100
-SEED_LOOK_SECONDS = 5.0  # between two looks at the seeding rules
+SEED_LOOK_SECONDS = 5.0  # between two looks at the seeds
 SAVE_SEEDS_SECONDS = 60.0  # only their counters change
 
 
@@ -111,7 +111,7 @@ class Runner:
         match event:
             case GotMetadata(metadata=metadata):
                 self._on_metadata(job, metadata)
-            case Finished():
+            case Finished() if not job.has_ended:  # what seeds says it again after a restart
                 self._findings.of(job.id).whole = event
             case NoRoom(message=message):
                 log.warning("disk full job=%s: %s", job.id, message)
@@ -154,23 +154,35 @@ class Runner:
             await self._acts.act(schedule.Halt(job.id, Blocked.DISK_FULL))
 
     async def _look(self) -> None:
-        for number, key in enumerate(self._engine.held()):
+        is_seed_look = self._clock() - self._last_seed_look >= SEED_LOOK_SECONDS
+        if is_seed_look:
+            self._last_seed_look = self._clock()
+        jobs = [
+            x
+            for x in self._book.living.values()
+            if x.status is State.DOWNLOADING or (is_seed_look and x.seeding)
+        ]
+        for number, job in enumerate(jobs):
             if number % LOOKS_AT_ONCE == 0:
                 await asyncio.sleep(0)  # lets those who listen take their events; thousands would not fit
-            job, status = self._book.living.get(key), self._engine.status(key)
-            if job is None or status is None:
-                continue
-            if job.status is State.DOWNLOADING:
-                course = self._findings.follow(key, status)
-                self._book.note(key, **download.numbers(job, status, course, self._clock()))
-                self._acts.tell_ready(key)
-            elif job.seeding and self._clock() - self._last_seed_look >= SEED_LOOK_SECONDS:
-                self._book.note(
-                    key,
-                    upload_speed=status.upload_speed,
-                    uploaded_bytes=status.uploaded_bytes,
-                    peers=status.peers,
-                )
+            if status := self._engine.status(job.id):
+                self._look_at(self._book.living.get(job.id, job), status)
+
+    def _look_at(self, job: Job, status: Status) -> None:
+        if job.status is State.DOWNLOADING:
+            course = self._findings.follow(job.id, status)
+            self._book.note(job.id, **download.numbers(job, status, course, self._clock()))
+            self._acts.tell_ready(job.id)
+        elif job.seeding:
+            self._book.note(
+                job.id,
+                upload_speed=status.upload_speed,
+                uploaded_bytes=status.uploaded_bytes,
+                peers=status.peers,
+            )
+            rules = self._service.config.torrent
+            if download.has_seeded_enough(status, job.total_bytes, rules.seed_ratio, rules.seed_minutes):
+                self._findings.of(job.id).has_seeded_enough = True
 
     # --- deciding ---
 
@@ -183,7 +195,6 @@ class Runner:
                 job,
                 self._book.files.get(job.id, ()),
                 is_held=job.id in held,
-                has_seeded_enough=job.seeding and self._has_seeded_enough(job),
                 bytes_on_disk=self._bytes_on_disk(job) if schedule.needed_bytes(job) > room else 0,
             )
             for job in jobs
@@ -197,12 +208,13 @@ class Runner:
         return schedule.decide(jobs, facts, limits)
 
     def _to_decide_about(self, held: set[str]) -> list[Job]:
-        """All, but of those that only seed, which may be thousands, none until their rules are due."""
-        now, jobs = self._clock(), self._book.living.values()
-        if now - self._last_seed_look >= SEED_LOOK_SECONDS:
-            self._last_seed_look = now
-            return list(jobs)
-        return [x for x in jobs if not x.seeding or x.wish is not Wish.RUN or x.id not in held]
+        """All, but of those that only seed, which may be thousands, the few of which something is known."""
+        findings = self._findings
+        return [
+            x
+            for x in self._book.living.values()
+            if not x.seeding or x.wish is not Wish.RUN or x.id not in held or x.id in findings
+        ]
 
     def _room(self) -> int:
         config = self._service.config
@@ -210,12 +222,6 @@ class Runner:
 
     def _bytes_on_disk(self, job: Job) -> int:
         return admission.bytes_on_disk(Path(job.save_path), self._book.files.get(job.id, ()))
-
-    def _has_seeded_enough(self, job: Job) -> bool:
-        status, rules = self._engine.status(job.id), self._service.config.torrent
-        return status is not None and download.has_seeded_enough(
-            status, job.total_bytes, rules.seed_ratio, rules.seed_minutes
-        )
 
     async def _release_strangers(self) -> None:
         """Let go of torrents that no job wants any more: it was removed, or a new job took its torrent."""

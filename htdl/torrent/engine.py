@@ -217,8 +217,9 @@ class LibtorrentEngine:
     def _update(self) -> None:
         self._updates = self._loop.call_later(UPDATE_SECONDS, self._update)
         self._ask()
-        self._choose_protocol()
-        self._seek()
+        unfinished = self._unfinished()
+        self._choose_protocol(unfinished)
+        self._seek(unfinished)
 
     def _look(self) -> None:
         self._looks = self._loop.call_later(order.LOOK_SECONDS, self._look)
@@ -229,21 +230,21 @@ class LibtorrentEngine:
         """Of thousands nearly all only seed."""
         return [torrent for torrent in self._torrents if not torrent.is_finishing]
 
-    def _choose_protocol(self) -> None:
+    def _choose_protocol(self, torrents: list[Held]) -> None:
         """Outgoing uTP is a setting of the whole session: on while a torrent finds nobody over TCP."""
-        for torrent in self._unfinished():
+        for torrent in torrents:
             torrent.lonely_updates = torrent.lonely_updates + 1 if torrent.is_lonely else 0
-        is_wanted = any(torrent.lonely_updates >= UTP_AFTER_UPDATES for torrent in self._unfinished())
+        is_wanted = any(torrent.lonely_updates >= UTP_AFTER_UPDATES for torrent in torrents)
         if is_wanted and not self._has_utp:
             self._has_utp = True
             self._session.lt.apply_settings({"enable_outgoing_utp": True})
             log.info("no peer answers over tcp: trying utp too")
 
-    def _seek(self) -> None:
+    def _seek(self, torrents: list[Held]) -> None:
         """Ask the DHT again for a torrent that nobody knows.  libtorrent asks when it is added, which may be
         before the DHT knows anyone itself, and then not for a quarter of an hour.
         """
-        for torrent in self._unfinished():
+        for torrent in torrents:
             torrent.unknown_updates = torrent.unknown_updates + 1 if torrent.is_unknown else 0
             updates = torrent.unknown_updates
             is_due = updates in SEEK_AFTER_UPDATES or updates % SEEK_EVERY_UPDATES == 0

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from htdl.core.download import MAX_TOLD
+from htdl.core.runner import SEED_LOOK_SECONDS
 from htdl.errors import BadRequest, Refused
 from htdl.jobs import AddRequest, JobPatch, State
 from htdl.torrent.api import Phase
@@ -108,7 +109,7 @@ async def test_a_torrent_that_no_longer_seeds_has_no_speed(world: World) -> None
     world.engine.finish(job.id)
     await world.until_status(job.id, State.COMPLETED)
     world.engine.report(job.id, new_status(phase=Phase.FINISHED, upload_speed=500, uploaded_bytes=9, peers=3))
-    await world.pass_seconds(1)
+    await world.pass_seconds(int(SEED_LOOK_SECONDS))
     assert (await world.job(job.id)).upload_speed == 500
     ended = (await world.service.cancel(job.id)).job
     assert (ended.seeding, ended.upload_speed, ended.peers, ended.uploaded_bytes) == (False, 0, 0, 9)
