@@ -36,7 +36,7 @@ async def job_array(views: Sequence[JobView]) -> msgspec.Raw:
     for start in range(0, len(views), _CHUNK):
         objects = [wire.job_object(view) for view in views[start : start + _CHUNK]]
         chunks.append(msgspec.json.encode(objects)[1:-1])
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # others have their turn
     return msgspec.Raw(b"[" + b",".join(chunks) + b"]")
 
 

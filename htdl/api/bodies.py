@@ -40,7 +40,8 @@ def decode(body: bytes, kind: type[T]) -> T:
     try:
         # msgspec passes over unknown keys of a dataclass: so the keys first, their values unread
         keys = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-        reject_unknown(keys, [x.name for x in dataclasses.fields(kind)], "key")  # type: ignore[arg-type]
+        names = [x.name for x in dataclasses.fields(kind)]  # type: ignore[arg-type] # T cannot say "a dataclass"
+        reject_unknown(keys, names, "key")
         return msgspec.json.decode(body, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
         raise BadRequest(f"the request's body is not what was expected: {exc}") from exc
