@@ -28,7 +28,8 @@ from tests.swarm import make_torrent
 from tests.waiting import until
 
 SIZE, PIECE = 40_000, 16 << 10
-SETTLE_SECONDS, WATCH_SECONDS = 4.0, 20.0
+# for some seconds after a start libtorrent still has news of every torrent
+SETTLE_SECONDS, WATCH_SECONDS = 15.0, 20.0
 SETTING_UP_SECONDS = 300.0
 KB_EACH, CPU_PERCENT, RESTART_SECONDS = 25.0, 1.0, 1.0
 
