@@ -77,8 +77,10 @@ class Torrent(_Section, frozen=True, kw_only=True):
 
 
 class Stream(_Section, frozen=True, kw_only=True):
-    port: Port = 8083
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 8083  # 0: any that is free
     buffer_threshold_percent: Annotated[float, msgspec.Meta(ge=0, le=100)] = 10.0
+    wait_seconds: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 60.0  # a request waits so long for a byte
+    player: str = ""  # a program and its arguments; empty: mpv, vlc, else the browser
 
 
 class Conversion(_Section, frozen=True, kw_only=True):

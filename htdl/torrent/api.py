@@ -12,14 +12,19 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from htdl.torrent.pieces import Pieces
+
 
 @dataclass(frozen=True, slots=True)
 class TorrentFile:
-    """`path` is relative to the save path, cleaned, with forward slashes; `index` is the torrent's own."""
+    """`path` is relative to the save path, cleaned, with forward slashes; `index` is the torrent's own;
+    `offset` is that of its first byte in the torrent.
+    """
 
     index: int
     path: str
     size: int
+    offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +167,20 @@ class Engine(Protocol):
         """Ask trackers and DHT for peers now."""
 
     def status(self, key: str) -> Status | None: ...
+
+    def metadata(self, key: str) -> Metadata | None:
+        """None while its info dictionary is not here."""
+
+    def pieces(self, key: str) -> Pieces | None:
+        """Which of its pieces can be read; None while there is no metadata.  The same object for as long as
+        the torrent is held; `is_gone` once it is not.
+        """
+
+    def want(self, key: str, pieces: Sequence[int]) -> None:
+        """Fetch these before all else, the first soonest: what somebody watches.  Each call replaces the
+        last; empty, all that is selected comes in playing order.  Pieces that are here, or that no selected
+        file has, are passed over.
+        """
 
     def trouble(self) -> str | None:
         """Why peers cannot reach it, in words, or None."""

@@ -1,0 +1,58 @@
+"""Which pieces of a torrent can be read from its files."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+
+class Pieces:
+    """Pieces that are verified and behind a flush barrier: their bytes are in the files.
+
+    The engine alone adds to it; everyone else only looks.  `version` grows with every change.
+    """
+
+    def __init__(self, count: int, length: int) -> None:
+        self.count = count
+        self.length = length  # in bytes; that of the last piece may be less
+        self.version = 0
+        self.is_gone = False  # the engine has let go of the torrent: nothing more will come
+        self._readable = bytearray(count)
+        self._news = asyncio.Event()
+
+    def readable_until(self, piece: int) -> int:
+        """The first piece from this one on that cannot be read; `count` when all from here on can."""
+        missing = self._readable.find(0, piece)
+        return self.count if missing < 0 else missing
+
+    def runs(self, first: int, last: int) -> list[tuple[int, int]]:
+        """The readable pieces from `first` up to, not including, `last`: half-open runs, in order."""
+        found = []
+        start = self._readable.find(1, first, last)
+        while start >= 0:
+            missing = self._readable.find(0, start, last)
+            end = last if missing < 0 else missing
+            found.append((start, end))
+            start = self._readable.find(1, end, last)
+        return found
+
+    async def changed(self) -> None:
+        """Return when a piece was added after this was called, or the torrent is gone."""
+        if not self.is_gone:
+            await self._news.wait()
+
+    def add(self, pieces: Iterable[int]) -> None:
+        new = [piece for piece in pieces if not self._readable[piece]]
+        for piece in new:
+            self._readable[piece] = 1
+        if new:
+            self._tell()
+
+    def end(self) -> None:
+        self.is_gone = True
+        self._tell()
+
+    def _tell(self) -> None:
+        self.version += 1
+        self._news.set()
+        self._news = asyncio.Event()  # who waits has the old one
