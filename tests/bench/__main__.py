@@ -12,14 +12,15 @@ import os
 import platform
 from pathlib import Path
 
-NAMES = ("download", "latency", "cli", "idle", "socket", "order")
+NAMES = ("download", "latency", "cli", "idle", "socket", "order", "stream", "watched", "readers")
+DEFAULTS = {"runs": 3, "mib": 1024}  # a measurement may have `DEFAULTS` of its own
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; all without")
-    parser.add_argument("--runs", type=int, default=3, help="of each contender (default 3)")
-    parser.add_argument("--mib", type=int, default=1024, help="size of what is downloaded (default 1024)")
+    parser.add_argument("--runs", type=int, help="of each contender (default 3)")
+    parser.add_argument("--mib", type=int, help="size of what is downloaded (default 1024)")
     parser.add_argument("--jobs", type=int, default=1000, help="torrents that idle (default 1000)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything measured there")
     options = parser.parse_args()
@@ -31,12 +32,18 @@ def main() -> int:
     )
     reports = {}
     for name in options.names or NAMES:
-        report = importlib.import_module(f"tests.bench.{name}").measure(options)
+        module = importlib.import_module(f"tests.bench.{name}")
+        report = module.measure(_filled(options, DEFAULTS | getattr(module, "DEFAULTS", {})))
         print(f"\n{report.text()}", flush=True)
         reports[name] = report.json()
     if options.json:
         options.json.write_text(json.dumps(reports, indent=1))
     return 1 if any(row["is_met"] is False for report in reports.values() for row in report["rows"]) else 0
+
+
+def _filled(options: argparse.Namespace, defaults: dict[str, int]) -> argparse.Namespace:
+    given = {name: value for name, value in vars(options).items() if value is not None}
+    return argparse.Namespace(**(defaults | given))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Seeders in a process of their own, and the tracker that names them: what is measured pays for neither.
 
-`python -m tests.bench.seeder FILE PIECE_LENGTH RATE...` seeds FILE once a RATE (bytes a second, 0 for no
-limit), prints a line of JSON when it does, and ends with its standard input.
+`python -m tests.bench.seeder FILE PIECE_LENGTH SETTINGS RATE...` seeds FILE once a RATE (bytes a second, 0 for
+no limit), with these libtorrent settings (JSON) over its own, prints a line of JSON when it does, and ends with
+its standard input.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -31,9 +32,15 @@ class Seeded:
 class Seeders:
     """A context manager around the process."""
 
-    def __init__(self, file: Path, piece_length: int, rates: Sequence[int] = (0,)) -> None:
+    def __init__(
+        self,
+        file: Path,
+        piece_length: int,
+        rates: Sequence[int] = (0,),
+        settings: Mapping[str, int | bool] | None = None,
+    ) -> None:
         self._command = [sys.executable, "-m", "tests.bench.seeder", str(file), str(piece_length)]
-        self._command += [str(rate) for rate in rates]
+        self._command += [json.dumps(settings or {}), *(str(rate) for rate in rates)]
 
     def __enter__(self) -> Seeded:
         self._process = subprocess.Popen(
@@ -66,7 +73,7 @@ class Tracker(http.server.BaseHTTPRequestHandler):
         """Quiet."""
 
 
-def main(file: Path, piece_length: int, rates: Sequence[int]) -> None:
+def main(file: Path, piece_length: int, settings: Mapping[str, int | bool], rates: Sequence[int]) -> None:
     import libtorrent as lt
 
     from tests.swarm import make_torrent, quiet_session
@@ -78,10 +85,13 @@ def main(file: Path, piece_length: int, rates: Sequence[int]) -> None:
     sessions, handles = [], []
     for rate in rates:
         session = quiet_session(
-            upload_rate_limit=rate,
-            unchoke_slots_limit=100,
-            send_buffer_watermark=4 << 20,
-            rate_limit_ip_overhead=False,
+            **{
+                "upload_rate_limit": rate,
+                "unchoke_slots_limit": 100,
+                "send_buffer_watermark": 4 << 20,
+                "rate_limit_ip_overhead": False,
+            }
+            | settings
         )
         mine = lt.add_torrent_params()
         mine.ti, mine.save_path, mine.flags = params.ti, str(file.parent), lt.torrent_flags.seed_mode
@@ -98,4 +108,4 @@ def main(file: Path, piece_length: int, rates: Sequence[int]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), [int(rate) for rate in sys.argv[3:]])
+    main(Path(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3]), [int(rate) for rate in sys.argv[4:]])

@@ -73,7 +73,7 @@ def measure(options: argparse.Namespace) -> Report:
         original = folder / "seed" / "video.mkv"
         place.fill(original, size)
         seeded = stack.enter_context(Seeders(original, PIECE))
-        echo = Line(stack.enter_context(_echo(folder / "echo")))
+        echo = Line(stack.enter_context(echo_process(folder / "echo")))
         for number in range(options.runs):
             with Htdl(folder / f"run{number}") as htdl:
                 line = Line(htdl.daemon.socket)
@@ -129,7 +129,7 @@ def _slowest(one: Sequence[float]) -> str:
 
 
 @contextlib.contextmanager
-def _echo(path: Path) -> Iterator[Path]:
+def echo_process(path: Path) -> Iterator[Path]:
     process = subprocess.Popen([sys.executable, "-c", _ECHO, str(path)], stdout=subprocess.PIPE)
     try:
         assert process.stdout
