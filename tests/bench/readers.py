@@ -1,8 +1,8 @@
 """What many readers of one arriving file cost: memory, time, and how long the event loop stands still.
 
-Twenty players, spread over a file that comes slower than they could read it.  Memory is what the daemon has more
-while they read than before, less what a download alone adds in the same time; the longest pause is seen from
-outside, beside a bare echo process, as in `socket`.
+Twenty players, spread over a file that comes slower than they could read it.  Memory is what the daemon has
+more while they read than before; a download alone is shown beside it.  The longest pause is seen from outside,
+beside a bare echo process, as in `socket`.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def _rows(alone: list[Sample], watched: list[Sample]) -> list[Row]:
     pauses, echoes = ([y for x in watched for y in x.pauses], [y for x in watched for y in x.echoes])
     faults = sum(len(x.faults) for x in watched)
     read = median(x.read / MIB for x in watched)
-    percent = [x.cpu / WATCH_SECONDS * 100 for x in watched]
+    busy, idle = (median(x.cpu / WATCH_SECONDS * 100 for x in y) for y in (watched, alone))
     note = " ".join(f"{x:.2f}" for x in whole)
     return [
         Row(name="memory each, all growth", value=median(whole), unit="MiB", target=MIB_EACH, note=note),
@@ -97,12 +97,8 @@ def _rows(alone: list[Sample], watched: list[Sample]) -> list[Row]:
         Row(name="event loop: p99", value=percentile(pauses, 99), unit="ms", note=f"of {len(pauses)}"),
         Row(name="echo beside: longest", value=max(echoes), unit="ms"),
         Row(name="echo beside: p99", value=percentile(echoes, 99), unit="ms"),
-        Row(name="processor", value=median(percent), unit="%"),
-        Row(
-            name="processor, download alone",
-            value=median(x.cpu / WATCH_SECONDS * 100 for x in alone),
-            unit="%",
-        ),
+        Row(name="processor", value=busy, unit="%"),
+        Row(name="processor, download alone", value=idle, unit="%"),
         Row(name="read by all", value=read, unit="MiB"),
         Row(name="wrong or cut off", value=float(faults), unit="", target=0.0),
     ]

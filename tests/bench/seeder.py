@@ -1,8 +1,8 @@
 """Seeders in a process of their own, and the tracker that names them: what is measured pays for neither.
 
-`python -m tests.bench.seeder FILE PIECE_LENGTH SETTINGS RATE...` seeds FILE once a RATE (bytes a second, 0 for
-no limit), with these libtorrent settings (JSON) over its own, prints a line of JSON when it does, and ends with
-its standard input.
+`python -m tests.bench.seeder FILE PIECE_LENGTH SETTINGS RATE...` seeds FILE once a RATE (bytes a second, 0
+for no limit), with these libtorrent settings (JSON) over its own, prints a line of JSON when it does, and
+ends with its standard input.
 """
 
 from __future__ import annotations
@@ -84,15 +84,13 @@ def main(file: Path, piece_length: int, settings: Mapping[str, int | bool], rate
     params = lt.load_torrent_buffer(metainfo)
     sessions, handles = [], []
     for rate in rates:
-        session = quiet_session(
-            **{
-                "upload_rate_limit": rate,
-                "unchoke_slots_limit": 100,
-                "send_buffer_watermark": 4 << 20,
-                "rate_limit_ip_overhead": False,
-            }
-            | settings
-        )
+        own = {
+            "upload_rate_limit": rate,
+            "unchoke_slots_limit": 100,
+            "send_buffer_watermark": 4 << 20,
+            "rate_limit_ip_overhead": False,
+        }
+        session = quiet_session(**{**own, **settings})
         mine = lt.add_torrent_params()
         mine.ti, mine.save_path, mine.flags = params.ti, str(file.parent), lt.torrent_flags.seed_mode
         sessions.append(session)

@@ -1,8 +1,8 @@
 """How soon one can watch: from adding a torrent to its first MiB over HTTP, after a jump, and at its end.
 
 Side by side on a swarm of limited seeders: the bare engine, which fetches what is read and nothing else;
-peerflix; and htdl as a user has it (`htdl add`, `htdl url`, HTTP; the daemon is there).  Then all again with one
-more peer that is slow.  Every byte that was read is compared.
+peerflix; and htdl as a user has it (`htdl add`, `htdl url`, HTTP; the daemon is there).  Then all again with
+one more peer that is slow.  Every byte that was read is compared.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ DEFAULTS = {"runs": 5, "mib": 192}
 KIB, MIB = 1 << 10, 1 << 20
 PIECE = 512 * KIB
 # A limited seeder hands out its bandwidth once a tick: with the default of 500 ms in fits and starts that
-# measure only themselves.  And the bare engine, which wants nothing between two reads, must not be hung up on.
+# measure only themselves.  And the bare engine, which wants nothing between two reads, must be kept.
 SMOOTH = {"tick_interval": 20, "close_redundant_connections": False}
 SWARMS = {"3 x 1 MiB/s": (MIB,) * 3, "and one of 50 kB/s": (MIB,) * 3 + (50_000,)}
 READS: dict[str, Callable[[int], range]] = {

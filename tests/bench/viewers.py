@@ -142,8 +142,10 @@ class Peerflix:
     def add(self, torrent: Path, first: range) -> None:
         options = ["--quiet", "--no-quit", "--no-dht", "--hostname", "127.0.0.1", "--port", str(self._port)]
         options += ["--path", str(self._folder), "--peer-port", str(free_port())]
-        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        self._process = subprocess.Popen([self.path, str(torrent), *options], **quiet)
+        nowhere = subprocess.DEVNULL
+        self._process = subprocess.Popen(
+            [self.path, str(torrent), *options], stdin=nowhere, stdout=nowhere, stderr=nowhere
+        )
 
     def read(self, part: range) -> bytes:
         return until(lambda: self._try(part), LIMIT_SECONDS)

@@ -1,7 +1,7 @@
 """What watching costs the download: seconds from `htdl add` to the whole file, without a reader and with one.
 
-On a limited swarm the reader plays at half its speed; on an unlimited one at that of a large video.  One begins
-at the start, one in the middle, and one jumps to another place every second.
+On a limited swarm the reader plays at half its speed; on an unlimited one at that of a large video.  One
+begins at the start, one in the middle, and one jumps to another place every second.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Watch:
     speed: int
 
 
-Reader = Callable[[Watch], contextlib.AbstractContextManager[object]]
+Reader = Callable[[Watch], contextlib.AbstractContextManager[list[str]]]
 
 
 def measure(options: argparse.Namespace) -> Report:
