@@ -1,29 +1,188 @@
-"""Whether a video can be watched while it is still arriving.  Pure."""
+"""Whether a video can be watched while it is still arriving, and why.  Pure."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from math import ceil
+
 from htdl.jobs import Readiness
+from htdl.stream.container.container import Container
+from htdl.stream.container.course import Points, course, offset_at, seconds_at
+
+START_SECONDS = 5.0  # so much must be here before a player begins (measured: players read 2-5 s ahead)
+INDEXED_MARGIN = 1.1  # speeds swing: the course is run this much faster than it will be played
+SPREAD_MARGIN = 1.3  # the same without an index: a film's beginning may need more than its average
+
+KEYFRAME_SECONDS = 5.0  # a player goes back to the last whole picture, which lies so far back, about
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    """In bytes, and bytes a second; see `verdict`."""
+
+    size: int
+    head: int
+    done: int
+    speed: float
+
+    def lacking(self, offset: int) -> int:
+        """How many bytes must still come until all before `offset` are here, at most."""
+        return max(0, min(offset - self.head, self.size - self.done))
+
+    def seconds_for(self, count: float) -> float:
+        """Until so many bytes have come, at the speed of now; inf when nothing comes."""
+        if count <= 0:
+            return 0.0
+        return count / self.speed if self.speed >= 1.0 else float("inf")
 
 
 def gone(threshold: float) -> Readiness:
     """The verdict on a finished job whose files were removed."""
-    return Readiness(ready=False, reason="its files were removed", threshold=threshold)
+    return idle("its files were removed", threshold)
 
 
-def verdict(size: int, progress: float, threshold: float) -> Readiness:
-    """The verdict by share: ready once `threshold` percent of the file are here.
+def idle(reason: str, threshold: float) -> Readiness:
+    """The verdict on a job of which nothing can be watched: `reason` says why."""
+    return Readiness(ready=False, reason=reason, threshold=threshold)
 
-    Pieces come in playing order, so that this share is the beginning of the file and its end.
-    `size` is in bytes, 0 while it is not known; `progress` is percent of the file, verified.
+
+def whole(threshold: float, size: int | None = None, duration: float | None = None) -> Readiness:
+    return Readiness(
+        ready=True,
+        reason="the whole file is here",
+        threshold=threshold,
+        buffered_bytes=size,
+        buffered_seconds=duration,
+        index_ok=True,
+        plays_through="yes",
+    )
+
+
+def byte_at(container: Container | None, size: int, seconds: float) -> int:
+    """From where on a file is read to play from that time; 0 while its duration is not known."""
+    points = course(container, size) if container else ()
+    earlier = seconds - KEYFRAME_SECONDS
+    return min(offset_at(points, earlier), size) if points and earlier > 0 else 0
+
+
+def verdict(
+    *,
+    size: int,
+    head: int,
+    done: int,
+    container: Container | None,
+    speed: float,
+    threshold: float,
+    was_ready: bool = False,
+) -> Readiness:
+    """The verdict on a file that is arriving.  Bytes that are here are verified and on disk: `head` without a
+    gap from the file's beginning, `done` in all.  `speed` is bytes a second, smoothed, 0 when nothing comes;
+    `container` is None while nobody has looked at it; `threshold` is percent of the file.
+
+    Ready when the container's head and index are here, and either `threshold` percent without a gap or so
+    much that it would play through.  What was ready stays so while nothing is lost: a speed that falls later
+    changes `plays_through` alone.
+
+    `plays_through` is "yes" when starting now would not stop; else the seconds until that is so, counting
+    what is here and the speed of now; "no" when nothing comes, or when that wait is half of all the time the
+    rest takes, or more: the speed is about half of what the video needs.  None while that is not known.
     """
     if size <= 0:
-        return Readiness(ready=False, reason="its files are not known yet", threshold=threshold)
-    if progress >= 100.0:
-        reason, ready = "the whole file is here", True
-    elif progress >= threshold:
-        reason, ready = f"{progress:.1f} % of the file is here, {threshold:g} % is enough", True
-    else:
-        reason, ready = f"{progress:.1f} % of the file is here, {threshold:g} % is needed", False
+        return idle("its files are not known yet", threshold)
+    points = course(container, size) if container else ()
+    if done >= size:
+        return whole(threshold, size, round(points[-1][0], 3) if points else None)
+    file = _File(size=size, head=head, done=done, speed=speed)
+    index_ok = container is not None and container.index_ok
+    pace = _pace(file, points, is_indexed=bool(container and container.points)) if points else None
+    pace = pace if index_ok else None
+    has_share = head * 100 >= size * threshold
+    now = index_ok and (has_share or (pace is not None and pace.wait <= 0))
     return Readiness(
-        ready=ready, reason=reason, threshold=threshold, buffered_bytes=int(size * progress / 100)
+        ready=now or was_ready,
+        reason=_reason(file, pace, threshold) if index_ok else _missing(head, container),
+        threshold=threshold,
+        buffered_bytes=head,
+        buffered_seconds=round(seconds_at(points, head), 3) if points else None,
+        index_ok=index_ok if container else None,
+        plays_through=_plays_through(file, pace),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Pace:
+    """`wait`: seconds until starting would not stop, inf when nothing comes; `needed`: the bytes a second
+    with which it would not stop if it began now.
+    """
+
+    wait: float
+    needed: float
+
+
+def _pace(file: _File, points: Points, *, is_indexed: bool) -> _Pace:
+    """W = max over t of b(t)/r - t, b(t) less what is here already, and the time until a player can begin."""
+    margin = INDEXED_MARGIN if is_indexed else SPREAD_MARGIN
+    wait = file.seconds_for(file.lacking(offset_at(points, START_SECONDS)))
+    needed = 0.0
+    for seconds, offset in points:
+        lacking = file.lacking(offset)
+        if lacking > 0 and seconds > 0:
+            wait = max(wait, file.seconds_for(lacking) - seconds / margin)
+            needed = max(needed, lacking * margin / seconds)
+    return _Pace(max(0.0, wait), needed)
+
+
+def _plays_through(file: _File, pace: _Pace | None) -> str | int | None:
+    if pace is None:
+        return None
+    if pace.wait <= 0:
+        return "yes"
+    is_hopeless = 2 * pace.wait >= file.seconds_for(file.size - file.done)
+    return "no" if is_hopeless else ceil(pace.wait)
+
+
+def _missing(head: int, container: Container | None) -> str:
+    """What of the container's head and index is not here."""
+    if container is None or head <= 0:
+        return "the beginning of the file is still missing"
+    end = 0
+    for part in sorted(container.needed, key=lambda part: part.start):
+        if part.start > max(end, head):
+            break
+        end = max(end, part.stop)
+    if end > head:
+        return f"{_size(head)} of {_size(end)} needed to begin are here"
+    return "the index at the end of the file is still missing"
+
+
+def _reason(file: _File, pace: _Pace | None, threshold: float) -> str:
+    """Head and index are here.  It plays through, or starts all the same, or must wait."""
+    share = 100 * file.head / file.size
+    if pace and pace.wait <= 0:
+        if not pace.needed:
+            return "plays through: the rest of the video is here"
+        return f"plays through: {_size(file.speed)}/s come, {_size(pace.needed)}/s are needed"
+    is_enough = share >= threshold
+    here = f"{share:.1f} % of the file is here, {threshold:g} % is {'enough' if is_enough else 'needed'}"
+    if file.speed < 1.0:
+        return f"{here}; nothing comes at the moment"
+    if pace is None:
+        return here
+    rates = f"{_size(file.speed)}/s come, {_size(pace.needed)}/s are needed"
+    if is_enough:
+        return f"{here}, but it will stop on the way: {rates}"
+    wait = min(pace.wait, file.seconds_for(file.size * threshold / 100 - file.head))
+    return f"starts in about {_time(wait)}: {rates}"
+
+
+def _size(count: float) -> str:
+    """For people: decimal units, as speeds are given."""
+    if count < 100_000:
+        return f"{count / 1000:.0f} kB"
+    return f"{count / 1e6:.1f} MB" if count < 1e9 else f"{count / 1e9:.2f} GB"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{ceil(seconds)} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
