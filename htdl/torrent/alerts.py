@@ -94,11 +94,12 @@ class Alerts:
 
     async def _learn(self, torrent: Held, info: libtorrent.torrent_info, renamed: dict[int, str]) -> None:
         try:
-            torrent.metadata = await asyncio.to_thread(inspection.judge, info, renamed)
+            metadata = await asyncio.to_thread(inspection.judge, info, renamed)
         except BadSource as exc:
             self._tell(Failed(torrent.key, "invalid_torrent", exc.message))
         else:
-            self._tell(GotMetadata(torrent.key, torrent.metadata))
+            torrent.learn(metadata)
+            self._tell(GotMetadata(torrent.key, metadata))
 
     def _on_file_priorities(self, alert: libtorrent.file_prio_alert) -> None:
         torrent = self._torrents.of(alert.handle)
@@ -115,19 +116,22 @@ class Alerts:
                 continue
             if torrent.take(update):
                 torrent.is_flushing = True
-                torrent.handle.flush_cache()
-            elif update.pieces:
-                torrent.hurry(update)
+                torrent.look()
+            if update.pieces:
+                torrent.see(update)
 
     def _on_finished(self, alert: libtorrent.torrent_alert) -> None:
         """Only says that the wanted set is done, which may be empty: ask for the numbers at once."""
+        if torrent := self._torrents.of(alert.handle):
+            torrent.barrier.expect_stray()
+        self._ask()
+
+    def _on_checked(self, alert: libtorrent.torrent_checked_alert) -> None:
         self._ask()
 
     def _on_flushed(self, alert: libtorrent.cache_flushed_alert) -> None:
-        """libtorrent flushes for reasons of its own as well; what is finished is said once."""
         torrent = self._torrents.of(alert.handle)
-        if torrent and torrent.is_flushing and not torrent.removal:
-            torrent.is_flushing = False
+        if torrent and not torrent.removal and torrent.passed():
             self._begin(self._announce_finish(torrent))
 
     async def _announce_finish(self, torrent: Held) -> None:
@@ -211,7 +215,7 @@ _HANDLERS: dict[type, Callable[[Alerts, Any], None]] = {
     lt.file_prio_alert: Alerts._on_file_priorities,
     lt.state_update_alert: Alerts._on_updates,
     lt.torrent_finished_alert: Alerts._on_finished,
-    lt.torrent_checked_alert: Alerts._on_finished,
+    lt.torrent_checked_alert: Alerts._on_checked,
     lt.cache_flushed_alert: Alerts._on_flushed,
     lt.save_resume_data_alert: Alerts._on_saved,
     lt.save_resume_data_failed_alert: Alerts._on_not_saved,

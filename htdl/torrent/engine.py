@@ -24,6 +24,7 @@ from htdl.torrent._lt import lt
 from htdl.torrent.alerts import Alerts
 from htdl.torrent.api import GotMetadata, Listener, Metadata, Source, Status, TorrentEvent
 from htdl.torrent.held import SAVE, SAVE_CHANGED, Addition, Held, Torrents, identity
+from htdl.torrent.pieces import Pieces
 from htdl.torrent.session import Session
 
 if TYPE_CHECKING:
@@ -184,6 +185,18 @@ class LibtorrentEngine:
         torrent = self._torrents.get(key)
         return torrent.status if torrent else None
 
+    def metadata(self, key: str) -> Metadata | None:
+        torrent = self._torrents.get(key)
+        return torrent.metadata if torrent else None
+
+    def pieces(self, key: str) -> Pieces | None:
+        torrent = self._torrents.get(key)
+        return torrent.pieces if torrent else None
+
+    def want(self, key: str, pieces: Sequence[int]) -> None:
+        if torrent := self._torrents.standing(key):
+            torrent.watch(pieces)
+
     def trouble(self) -> str | None:
         return self._alerts.listen_trouble
 
@@ -228,7 +241,7 @@ class LibtorrentEngine:
 
     def _unfinished(self) -> list[Held]:
         """Of thousands nearly all only seed."""
-        return [torrent for torrent in self._torrents if not torrent.is_finishing]
+        return [torrent for torrent in self._torrents if torrent.is_flushing or not torrent.is_finishing]
 
     def _choose_protocol(self, torrents: list[Held]) -> None:
         """Outgoing uTP is a setting of the whole session: on while a torrent finds nobody over TCP."""

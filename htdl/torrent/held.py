@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from htdl.torrent import order
 from htdl.torrent._lt import lt
 from htdl.torrent.api import Metadata, Phase, Status
+from htdl.torrent.barrier import Barrier
+from htdl.torrent.pieces import Pieces
 from htdl.torrent.status import is_whole, status_of
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ SAVE = lt.torrent_handle.flush_disk_cache | lt.torrent_handle.save_info_dict
 SAVE_CHANGED = SAVE | lt.torrent_handle.only_if_modified
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)
 class Held:
     """One torrent.  All that it asks of libtorrent is answered by an alert."""
 
@@ -31,10 +33,11 @@ class Held:
     handle: libtorrent.torrent_handle
     metadata: Metadata | None = None
     peers: tuple[tuple[str, int], ...] = ()  # that it came with
+    pieces: Pieces | None = None  # which can be read; None while there is no metadata
     wanted: frozenset[int] | None = None  # None: not selected yet
     is_selected: bool = False  # libtorrent has applied `wanted`
-    is_finishing: bool = False  # behind the flush barrier, or through it
-    is_flushing: bool = False  # behind it still
+    is_finishing: bool = False  # all that is wanted is here
+    is_flushing: bool = False  # and waits to be readable
     status: Status | None = None
     # the last answer of each tracker, by its URL and our own address; None where it is no error
     tracker_answers: dict[tuple[object, ...], str | None] = field(default_factory=dict)
@@ -48,9 +51,21 @@ class Held:
     _wanted_bytes: int = 0
     _main: tuple[int, int] | None = None  # first and last piece of the main file
     _due: set[int] = field(default_factory=set)  # pieces that were given a deadline
+    _window: tuple[int, ...] = ()  # what somebody watches
     _looked_bytes: int = 0  # at the last look
     _sample: tuple[float, int] = (0.0, 0)  # when, and how much had been downloaded
     _speed: int = 0
+    _seen_bytes: int = -1  # of them the pieces are known
+    _is_behind: bool = True  # there are more
+
+    def __post_init__(self) -> None:
+        self.barrier = Barrier(self.handle.flush_cache)
+        if self.metadata:
+            self.learn(self.metadata)
+
+    def learn(self, metadata: Metadata) -> None:
+        self.metadata = metadata
+        self.pieces = Pieces(metadata.num_pieces, metadata.piece_length)
 
     # --- what is wanted ---
 
@@ -79,8 +94,20 @@ class Held:
         self.handle.unset_flags(lt.torrent_flags.share_mode)
         self.handle.clear_piece_deadlines()
         self._due.clear()
+        self.barrier.forget()
+        self._hide(chosen - (before or chosen))
         fetched = chosen if before is None else chosen - (self._empty - before)
         self.handle.prioritize_files(order.file_priorities(info.layout().num_files(), fetched))
+
+    def _hide(self, indices: Collection[int]) -> None:
+        """Pieces at the edges of files that were not wanted are kept elsewhere, until libtorrent has moved
+        them into place.
+        """
+        if self.metadata and self.pieces:
+            spans = [
+                order.span(x, self.metadata.piece_length) for x in self.metadata.files if x.index in indices
+            ]
+            self.pieces.forget({piece for span in spans if span for piece in (span[0], span[-1])})
 
     def apply_selection(self) -> None:
         """libtorrent has the files' priorities: the ends of the main file first, then in order."""
@@ -103,9 +130,44 @@ class Held:
 
     def look(self) -> None:
         """Ask which pieces are here, if they may have to hurry; `hurry` gets the answer."""
-        is_moving = self.is_selected and not self.is_finishing and not self.removal
-        if is_moving and self._main and self.status and self.status.peers:
+        is_moving = self.is_flushing or (self.status and self.status.peers) or self._is_behind
+        if self.is_selected and is_moving and not self.removal:
             self.handle.post_status(lt.torrent_handle.query_pieces)
+
+    def see(self, update: libtorrent.torrent_status) -> None:
+        """Note which pieces are here; they can be read when the barrier says so."""
+        self._seen_bytes = update.total_done
+        if self.pieces and self.is_selected and len(update.pieces) == self.pieces.count:
+            self.barrier.take(self.pieces.missing_of(update.pieces))
+            if self.is_flushing:
+                self.barrier.ask()
+            self.hurry(update)
+
+    def watch(self, pieces: Sequence[int]) -> None:
+        """Fetch these before all else."""
+        self._window = tuple(pieces)
+        if self.is_selected and self.metadata:
+            count = self.metadata.num_pieces
+            self.handle.prioritize_pieces([(x, order.FIRST) for x in pieces if 0 <= x < count])
+
+    def passed(self) -> bool:
+        """A flush is through; True when all that is wanted can be read now, which `is_flushing` waits for."""
+        covered = self.barrier.answered()
+        if covered is None or self.pieces is None:
+            return False
+        self.pieces.add(covered)
+        if not (self.is_flushing and self._is_readable()):
+            return False
+        self.is_flushing = False
+        return True
+
+    def _is_readable(self) -> bool:
+        """All that is wanted."""
+        if self.pieces is None or self.metadata is None:
+            return False
+        length, wanted = self.metadata.piece_length, self.wanted or frozenset()
+        spans = [order.span(file, length) for file in self.metadata.files if file.index in wanted]
+        return all(self.pieces.readable_until(span.start) >= span.stop for span in spans if span)
 
     def hurry(self, update: libtorrent.torrent_status) -> None:
         """Give the next pieces of the main file a deadline; each once, libtorrent keeps it."""
@@ -122,6 +184,7 @@ class Held:
     def take(self, update: libtorrent.torrent_status) -> bool:
         """Note the numbers; True when they say, for the first time, that all that is selected is here."""
         size = self._wanted_bytes if self.is_selected else None
+        self._is_behind = update.total_done != self._seen_bytes
         self.status = replace(
             status_of(update, wanted_bytes=size, tracker_error=self.tracker_error),
             download_speed=self._measured(update),
@@ -226,6 +289,8 @@ class Torrents:
         self._by_key.pop(torrent.key, None)
         while torrent.saves:
             torrent.saved(None)
+        if torrent.pieces:
+            torrent.pieces.end()
         torrent.gone.set()
 
     def clear(self) -> None:

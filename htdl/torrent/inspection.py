@@ -233,7 +233,12 @@ def metadata(ti: lt.torrent_info, renamed: Mapping[int, str] = MappingProxyType(
     if ti.num_pieces() > MAX_PIECES:
         raise _refused(f"it has {ti.num_pieces():,} pieces, more than {MAX_PIECES:,}")
     files = tuple(
-        TorrentFile(index, renamed.get(index) or layout.file_path(index), layout.file_size(index))
+        TorrentFile(
+            index,
+            renamed.get(index) or layout.file_path(index),
+            layout.file_size(index),
+            layout.file_offset(index),
+        )
         for index in range(layout.num_files())
         if not layout.file_flags(index) & layout.flag_pad_file
     )

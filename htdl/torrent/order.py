@@ -52,6 +52,12 @@ def due(have: Sequence[bool], first: int, last: int, piece_length: int) -> list[
     return found
 
 
+def span(file: TorrentFile, piece_length: int) -> range:
+    """The pieces of a file; none of one without a byte."""
+    end = file.offset + file.size - 1
+    return range(file.offset // piece_length, end // piece_length + 1) if file.size else range(0)
+
+
 def main_file(files: Collection[TorrentFile]) -> TorrentFile | None:
     """The one whose ends come first: the largest, the first of equals."""
     return max(files, key=lambda file: (file.size, -file.index), default=None)

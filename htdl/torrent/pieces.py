@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import compress
+from operator import gt
 
 
 class Pieces:
@@ -47,6 +49,15 @@ class Pieces:
             self._readable[piece] = 1
         if new:
             self._tell()
+
+    def missing_of(self, have: Sequence[bool]) -> list[int]:
+        """Those of `have`, one a piece, that cannot be read."""
+        return list(compress(range(self.count), map(gt, have, self._readable)))
+
+    def forget(self, pieces: Iterable[int]) -> None:
+        """These cannot be read for a while: their bytes are about to move."""
+        for piece in pieces:
+            self._readable[piece] = 0
 
     def end(self) -> None:
         self.is_gone = True

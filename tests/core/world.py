@@ -39,7 +39,7 @@ class World:
         self.now = 1000.0
         self.config = settings(folder, sections)
         self.book = Book(db, self.bus)
-        self.service = Service(self.config, db, self.book, self.bus, self.engine)
+        self.service = Service(self.config, db, self.book, self.bus, self.engine, b"secret")
         self.runner = Runner(self.book, self.service, self.engine, BOOT, lambda: self.now)
         self.engine.on_disk = self._on_disk
         self.service.last_tick_seconds = self.runner.last_tick_seconds
@@ -49,7 +49,7 @@ class World:
         self.wake()
 
     def _on_disk(self, key: str) -> list[tuple[str, int]]:
-        told = self.engine.metadata.get(key)
+        told = self.engine.metadata(key)
         files = self.book.files.get(key) or (told.files if told else ())
         return [(file.path, file.size) for file in files]
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from htdl.errors import BadSource
 from htdl.torrent.api import Failed, Finished, GotMetadata, Listener, Metadata, NoRoom, Source, Status
+from htdl.torrent.pieces import Pieces
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class FakeEngine:
         self.torrents: dict[str, Held] = {}
         # what `finish` leaves of a torrent: path, size
         self.on_disk: Callable[[str], list[tuple[str, int]]] = lambda key: []
-        self.metadata: dict[str, Metadata] = {}  # that `get_metadata` told
+        self.known: dict[str, tuple[Metadata, Pieces]] = {}  # since `get_metadata`
+        self.wanted_pieces: dict[str, tuple[int, ...]] = {}  # by the last `want`
         self.saved: dict[str, bytes] = {}  # answers of the next `save`, once
         self.removed: list[str] = []
         self.reannounced: list[str] = []
@@ -55,8 +57,12 @@ class FakeEngine:
         self.torrents[key] = replace(known, status=status, progress=done)
 
     def get_metadata(self, key: str, metadata: Metadata) -> None:
-        self.metadata[key] = metadata
+        self.known[key] = metadata, Pieces(metadata.num_pieces, metadata.piece_length)
         self.listener(GotMetadata(key, metadata))
+
+    def arrive(self, key: str, pieces: Iterable[int]) -> None:
+        """These can be read from now on."""
+        self.known[key][1].add(pieces)
 
     def finish(self, key: str, resume: bytes = b"whole") -> None:
         for path, size in self.on_disk(key):
@@ -102,6 +108,8 @@ class FakeEngine:
             return None
         await self._work(key)
         del self.torrents[key]
+        if key in self.known:
+            self.known.pop(key)[1].end()
         self.removed.append(key)
         return f"removed {key}".encode()
 
@@ -125,6 +133,16 @@ class FakeEngine:
 
     def status(self, key: str) -> Status | None:
         return self.torrents[key].status if key in self.torrents else None
+
+    def metadata(self, key: str) -> Metadata | None:
+        return self.known[key][0] if key in self.known else None
+
+    def pieces(self, key: str) -> Pieces | None:
+        return self.known[key][1] if key in self.known else None
+
+    def want(self, key: str, pieces: Sequence[int]) -> None:
+        if key in self.torrents:
+            self.wanted_pieces[key] = tuple(pieces)
 
     def trouble(self) -> str | None:
         return None
