@@ -1,8 +1,8 @@
 """What many readers of one arriving file cost: memory, time, and how long the event loop stands still.
 
 Twenty players, spread over a file that comes slower than they could read it.  Memory is what the daemon has
-more while they read than before; a download alone is shown beside it.  The longest pause is seen from outside,
-beside a bare echo process, as in `socket`.
+more while they read than before; a download alone is shown beside it.  The longest pause is seen from
+outside, beside a bare echo process, as in `socket`.
 """
 
 from __future__ import annotations
