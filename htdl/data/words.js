@@ -1,0 +1,70 @@
+// What the page says.  Sizes in bytes, times in seconds; a letter counts in 1024s, as everywhere in htdl.
+
+export function size(bytes) {
+  let power = 0;
+  while (bytes >= 1024 && power < 5) {
+    bytes /= 1024;
+    power += 1;
+  }
+  if (power === 0) return `${Math.round(bytes)} B`;
+  return `${bytes < 100 ? (Math.floor(bytes * 10) / 10).toFixed(1) : Math.floor(bytes)} ${" KMGTP"[power]}iB`;
+}
+
+export const speed = (bytes) => (bytes > 0 ? `${size(bytes)}/s` : "–");
+
+export function duration(seconds) {
+  if (!(seconds >= 0)) return "–";
+  const [s, m, h] = [Math.floor(seconds) % 60, Math.floor(seconds / 60) % 60, Math.floor(seconds / 3600)];
+  if (h) return `${h} h ${m} min`;
+  return m ? `${m} min ${s} s` : `${s} s`;
+}
+
+export function clock(seconds) {
+  const [s, m, h] = [Math.floor(seconds) % 60, Math.floor(seconds / 60) % 60, Math.floor(seconds / 3600)];
+  const two = (number) => String(number).padStart(2, "0");
+  return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
+}
+
+export function sentence(text) {
+  const whole = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?…]$/.test(whole) ? whole : `${whole}.`;
+}
+
+export function percent(share) {
+  return share >= 100 ? "all" : `${Math.floor(share)} %`; // never 100 before it is all
+}
+
+// What is wrong with the job itself, so that what is missing will not come; "" while it goes on.
+export function standstill(status) {
+  if (status.status === "FAILED") return `The download failed: ${status.error_message || "no reason is known"}`;
+  if (status.status === "CANCELLED") return "The download was cancelled.";
+  if (status.status === "PAUSED" || status.wish === "PAUSE") return "The download is paused.";
+  if (status.status === "COMPLETED" && status.file === null) return "Its files were removed.";
+  return "";
+}
+
+// What is waited for, when the player has nothing to show.
+export function waiting(status) {
+  if (status.is_whole) return "Loading…";
+  const still = standstill(status);
+  if (still) return still;
+  if (status.blocked_by) return `Waiting for the download: ${status.detail || "nothing comes at the moment"}`;
+  const peers = `${status.peers} ${status.peers === 1 ? "peer" : "peers"}`;
+  return `Waiting for the download: ${peers}, ${status.download_speed > 0 ? speed(status.download_speed) : "nothing comes at the moment"}`;
+}
+
+const ELSEWHERE = "htdl does not convert it here yet. mpv and VLC play it as it is, also while it downloads:";
+
+// Why this browser does not play the file as it is: a headline, and what can be done.
+export const PROBLEMS = {
+  blind: ["This browser plays only the sound: it has no decoder for this picture.", ELSEWHERE],
+  silent: [
+    "No sound: this browser has no decoder for this sound.",
+    `A video that is silent by itself looks the same to the browser. Else it is AC-3, DTS or the like: ${ELSEWHERE}`,
+  ],
+  unopenable: (kind) => [`This browser cannot open this kind of file${kind ? ` (${kind})` : ""}.`, ELSEWHERE],
+  damaged: [
+    "The browser stopped here: it could not decode what it read.",
+    "mpv and VLC forgive more than a browser does, and may play on:",
+  ],
+};
