@@ -61,13 +61,13 @@ class Players:
 
 def watch(seen: Seen, url: str, speed: int, original: Path) -> None:
     size = original.stat().st_size
+    asked = time.perf_counter()
     try:
         connection = Connection(url, seen.start)
         with original.open("rb") as file:
             file.seek(seen.start)
             begun = time.perf_counter()
             while seen.start + seen.bytes < size and not seen.is_wrong:
-                asked = time.perf_counter()
                 content = connection.read(min(CHUNK, size - seen.start - seen.bytes))
                 seen.waited = max(seen.waited, time.perf_counter() - asked)
                 if not content:
@@ -76,6 +76,7 @@ def watch(seen: Seen, url: str, speed: int, original: Path) -> None:
                 seen.bytes += len(content)
                 if speed:
                     time.sleep(max(0.0, begun + seen.bytes / speed - time.perf_counter()))
+                asked = time.perf_counter()
     except (OSError, EOFError, RuntimeError) as exc:
         seen.error = str(exc) or type(exc).__name__
 

@@ -37,6 +37,7 @@ class Sample:
     pauses: list[float]  # ms
     echoes: list[float]  # ms
     read: int  # bytes, by all
+    least: int  # bytes, by one
     faults: list[str]
 
 
@@ -79,7 +80,8 @@ def _once(seeded: Seeded, original: Path, count: int, echo: Line) -> Sample:
     faults = players.faults()
     for fault in faults:
         print(f"a reader {fault}")
-    return Sample(grown, cpu, pauses, echoes, sum(x.bytes for x in players.seen), faults)
+    read = [x.bytes for x in players.seen] or [0]
+    return Sample(grown, cpu, pauses, echoes, sum(read), min(read), faults)
 
 
 def _rows(alone: list[Sample], watched: list[Sample]) -> list[Row]:
@@ -100,5 +102,6 @@ def _rows(alone: list[Sample], watched: list[Sample]) -> list[Row]:
         Row(name="processor", value=busy, unit="%"),
         Row(name="processor, download alone", value=idle, unit="%"),
         Row(name="read by all", value=read, unit="MiB"),
+        Row(name="read by the slowest", value=median(x.least / MIB for x in watched), unit="MiB"),
         Row(name="wrong or cut off", value=float(faults), unit="", target=0.0),
     ]
