@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import msgspec
 from aiohttp import web
@@ -14,6 +15,14 @@ from htdl.jobs import JobView
 
 # A job takes some 20 µs to encode: a chunk holds the event loop for a few milliseconds at most.
 _CHUNK = 100
+
+
+class Failure(Protocol):
+    """How an error is told; `status` is `wire.status_of` unless given."""
+
+    def __call__(
+        self, error: HtdlError, *, status: int | None = None, headers: Mapping[str, str] | None = None
+    ) -> web.Response: ...
 
 
 def json(value: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:

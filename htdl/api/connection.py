@@ -9,26 +9,23 @@ from aiohttp import web
 
 import htdl
 from htdl import wire
-from htdl.api import answers
+from htdl.api.answers import Failure
 from htdl.errors import BadRequest
 
 log = logging.getLogger(__name__)
 
 
-# Each holds a file descriptor, of which a process commonly has 1024; torrents and their peers need the rest.
-MAX_CONNECTIONS = 512
-
-
 class Connection(web.RequestHandler):
-    """`gone` is done once the client has hung up.
+    """`gone` is done once the client has hung up.  `failure` tells it that what it sent is not HTTP; no more
+    than `most` are connected at once.
 
     A connection that has no whole request header within `seconds`, be it the first or the next, is closed:
     aiohttp's keep-alive timer runs from the start and is not wound by single bytes.
     """
 
-    __slots__ = ("_server", "gone")
+    __slots__ = ("_failure", "_most", "_server", "gone")
 
-    def __init__(self, server: web.Server, *, seconds: float) -> None:
+    def __init__(self, server: web.Server, failure: Failure, *, seconds: float, most: int) -> None:
         loop = asyncio.get_running_loop()
         super().__init__(
             server,
@@ -40,12 +37,14 @@ class Connection(web.RequestHandler):
             access_log=None,  # type: ignore[arg-type]  # aiohttp's own way to say "no access log"
         )
         self._server = server
+        self._failure = failure
+        self._most = most
         self.gone: asyncio.Future[None] = loop.create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        if len(self._server.connections) > MAX_CONNECTIONS:
-            log.debug("too many connections, the newest is closed: most=%d", MAX_CONNECTIONS)
+        if len(self._server.connections) > self._most:
+            log.debug("too many connections, the newest is closed: most=%d", self._most)
             assert isinstance(transport, asyncio.Transport)
             transport.abort()
 
@@ -64,9 +63,10 @@ class Connection(web.RequestHandler):
         """What never reached a route: bytes that are not HTTP, headers that are too large."""
         if request.writer.output_size:
             raise ConnectionError("the answer has begun: only closing the connection can tell now")
-        log.debug("not HTTP: %s", message or exc)
+        # its first line alone: those below quote the request, which may hold a token
         reason = (message or "").split("\n", 1)[0].strip(": ") or "it cannot be read"
-        response = answers.failure(BadRequest(f"this is not an HTTP request: {reason}"), status=status)
+        log.debug("not HTTP: %s", reason)
+        response = self._failure(BadRequest(f"this is not an HTTP request: {reason}"), status=status)
         response.headers[wire.VERSION_HEADER] = htdl.__version__
         response.force_close()
         return response

@@ -6,42 +6,47 @@ import logging
 import os
 import socket
 import struct
-from collections.abc import Awaitable, Callable
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 import htdl
 from htdl import wire
 from htdl.api import answers
+from htdl.api.answers import Failure
 from htdl.errors import BadRequest, HtdlError, Refused
 
 log = logging.getLogger(__name__)
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _UCRED = struct.Struct("3i")  # struct ucred of unix(7): pid, uid, gid
 _CODES = {404: "no_such_route", 405: "method_not_allowed", 408: "too_slow", 413: "too_large"}
 
 
-@web.middleware
-async def boundary(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Every error leaves as JSON: expected ones in their own words, a bug with its trace in the log."""
-    try:
-        return await handler(request)
-    except HtdlError as exc:
-        return answers.failure(exc)
-    except web.HTTPException as exc:
-        return _from_http(request, exc)
-    except ConnectionError:
-        raise  # the client has hung up: nobody is left to answer
-    except Exception:  # a bug of ours, whatever it is; the daemon and its other clients live on
-        log.exception("bug: method=%s path=%r", request.method, request.path)
-        if request.writer.output_size:
-            raise  # the answer has begun: only closing the connection can tell now
-        return answers.failure(
-            HtdlError("the daemon met a bug of its own", hint="its log says more: please report it"),
-            status=500,
-        )
+def boundary(failure: Failure) -> Middleware:
+    """Every error leaves as `failure` tells it: expected ones in their own words, a bug with its trace in the
+    log.
+    """
+
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except HtdlError as exc:
+            return failure(exc)
+        except web.HTTPException as exc:
+            return _from_http(request, exc, failure)
+        except ConnectionError:
+            raise  # the client has hung up: nobody is left to answer
+        except Exception:  # a bug of ours, whatever it is; the daemon and its other clients live on
+            log.exception("bug: method=%s route=%s", request.method, _route(request))
+            if request.writer.output_size:
+                raise  # the answer has begun: only closing the connection can tell now
+            return failure(
+                HtdlError("the daemon met a bug of its own", hint="its log says more: please report it"),
+                status=500,
+            )
+
+    return guard
 
 
 @web.middleware
@@ -68,8 +73,14 @@ def peer_uid(transport: object) -> int | None:
     return uid
 
 
-def _from_http(request: web.Request, exc: web.HTTPException) -> web.StreamResponse:
-    """aiohttp's own refusals, in the words of `wire`."""
+def _route(request: web.Request) -> str | None:
+    """Not the path itself: that of a video holds its token."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource else None
+
+
+def _from_http(request: web.Request, exc: web.HTTPException, failure: Failure) -> web.StreamResponse:
+    """aiohttp's own refusals, in our words."""
     words = {
         404: f"there is nothing at {request.path[:200]}",
         405: f"{request.method} cannot be done to {request.path[:200]}",
@@ -79,7 +90,7 @@ def _from_http(request: web.Request, exc: web.HTTPException) -> web.StreamRespon
     kind = Refused if exc.status == 405 else BadRequest
     error = kind(words.get(exc.status, exc.reason), code=_CODES.get(exc.status))
     allow = {"Allow": exc.headers["Allow"]} if "Allow" in exc.headers else None
-    return answers.failure(error, status=exc.status, headers=allow)
+    return failure(error, status=exc.status, headers=allow)
 
 
 def _forbidden(message: str) -> web.Response:

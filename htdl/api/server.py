@@ -1,8 +1,10 @@
-"""The socket's server: who listens where, and in which order it starts and ends."""
+"""The daemon's two servers: the control socket for its clients, and the video server for players.
+
+Who listens where, and in which order they start and end.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket as sockets
 from pathlib import Path
@@ -11,22 +13,23 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from htdl import wire
-from htdl.api import guard, listener
-from htdl.api.connection import Connection
+from htdl.api import answers, guard, listener, local, pages, texts
 from htdl.api.control import Control, Controls
+from htdl.api.door import Door
 from htdl.api.feed import Feed
+from htdl.api.video import Videos
 
 if TYPE_CHECKING:
     from htdl.core.service import Service
 
-__all__ = ["Controls", "Server"]
+__all__ = ["Controls", "Server", "VideoServer"]
 
 REQUEST_SECONDS = 10.0
 STOP_SECONDS = 1.0  # for requests under way; the daemon as a whole has five
 
-# asyncio's `backlog` is both the kernel's queue, set right again after it, and how often it accepts in a row;
-# out of file descriptors it logs a trace for each of these.
-_ACCEPTS = 16
+# Each holds a file descriptor, of which a process commonly has 1024; torrents and their peers need the rest.
+MAX_CONNECTIONS = 512
+MAX_PLAYERS = 256
 
 
 class Server:
@@ -49,23 +52,21 @@ class Server:
         self._path = socket
         self._inherited = inherited
         self._inode = 0
-        self._seconds = seconds
         self._feed = Feed(service, seconds)
-        self._control = Control(service, control, seconds)
-        self._runner: web.AppRunner | None = None
-        self._server: asyncio.Server | None = None
+        app = web.Application(
+            middlewares=[guard.boundary(answers.failure), guard.only_this_user],
+            client_max_size=wire.MAX_REQUEST_BYTES,
+        )
+        app.on_response_prepare.append(guard.name_version)
+        app.add_routes(Control(service, control, seconds).routes())
+        app.add_routes(self._feed.routes())
+        self._door = Door(
+            app, answers.failure, seconds=seconds, most=MAX_CONNECTIONS, stop_seconds=STOP_SECONDS
+        )
 
     async def start(self) -> None:
         """Answer from now on.  Raises BadConfig and Refused as `listener.listen` does."""
-        sock = self._listen()
-        self._runner = web.AppRunner(self._app(), shutdown_timeout=STOP_SECONDS)
-        await self._runner.setup()
-        requests = self._runner.server
-        assert requests is not None
-        self._server = await asyncio.get_running_loop().create_unix_server(
-            lambda: Connection(requests, seconds=self._seconds), sock=sock, backlog=_ACCEPTS
-        )
-        sock.listen(listener.BACKLOG)
+        await self._door.open(self._listen())
 
     async def stop(self) -> None:
         """No more connections; requests under way get `STOP_SECONDS`.  The socket's file goes first, so that
@@ -73,11 +74,9 @@ class Server:
         """
         if self._path is not None:
             listener.remove(self._path, self._inode)
-        if self._server is not None:
-            self._server.close()
+        self._door.shut()
         self._feed.close()
-        if self._runner is not None:
-            await self._runner.cleanup()
+        await self._door.close()
 
     def _listen(self) -> sockets.socket:
         if self._path is None:
@@ -87,11 +86,41 @@ class Server:
         self._inode = os.lstat(self._path).st_ino
         return sock
 
-    def _app(self) -> web.Application:
-        app = web.Application(
-            middlewares=[guard.boundary, guard.only_this_user], client_max_size=wire.MAX_REQUEST_BYTES
+
+class VideoServer:
+    """Videos and their pages, on loopback at `port`; 0 is any that is free, and so is one that is taken."""
+
+    def __init__(self, service: Service, *, port: int, seconds: float = REQUEST_SECONDS) -> None:
+        self._service = service
+        self._wanted = port
+        self._seconds = seconds
+        self._door: Door | None = None
+
+    async def start(self) -> None:
+        """Answer from now on, and tell the service where.  Raises HtdlError where nothing can listen."""
+        sock = local.listen(self._wanted)
+        port: int = sock.getsockname()[1]
+        # A player asks again by itself: no request is worth waiting for when the daemon stops.
+        self._door = Door(
+            self._app(port),
+            texts.failure,
+            seconds=self._seconds,
+            most=MAX_PLAYERS,
+            stop_seconds=0.1,
+            cancels=True,
         )
-        app.on_response_prepare.append(guard.name_version)
-        app.add_routes(self._control.routes())
-        app.add_routes(self._feed.routes())
+        await self._door.open(sock)
+        self._service.streams.base_url = f"http://{local.ADDRESS}:{port}"
+
+    async def stop(self) -> None:
+        """No more connections; what is being sent is cut off."""
+        self._service.streams.base_url = None
+        if self._door is not None:
+            await self._door.close()
+
+    def _app(self, port: int) -> web.Application:
+        app = web.Application(middlewares=[guard.boundary(texts.failure), local.only_from_here(port)])
+        app.on_response_prepare.append(texts.protect)
+        app.add_routes(Videos(self._service).routes())
+        app.add_routes(pages.routes(self._service))
         return app

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import pytest
 
 from htdl import wire
-from htdl.api.connection import MAX_CONNECTIONS
+from htdl.api.server import MAX_CONNECTIONS
 from tests.api.serving import SECONDS, Serving, read_all
 
 GET = b"GET /health HTTP/1.1\r\nHost: x\r\n"
