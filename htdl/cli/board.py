@@ -61,7 +61,7 @@ class Board:
 
 class Ticker:
     """Which changes are worth a line where lines cannot be redrawn: a new state or reason at once, a new
-    percentage at most once a second.
+    percentage, or what is missing to watch it, at most once a second.
     """
 
     def __init__(self, every_seconds: float = 1.0) -> None:
@@ -70,9 +70,10 @@ class Ticker:
 
     def is_due(self, job: JobObject, now: float) -> bool:
         """Whether to print it; if so, it counts as printed."""
-        mark, percent = (words.state(job), words.why(job), words.is_ready(job)), words.percent(job)
+        mark = (words.state(job), words.why(job), words.is_ready(job))
+        number = words.percent(job) + words.waits_for(job)
         last = self._last.get(job["id"])
-        if last and last[0] == mark and (last[1] == percent or now - last[2] < self._every):
+        if last and last[0] == mark and (last[1] == number or now - last[2] < self._every):
             return False
-        self._last[job["id"]] = (mark, percent, now)
+        self._last[job["id"]] = (mark, number, now)
         return True

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from htdl.cli import units, words
+from htdl.cli import units, verdict, words
 from htdl.cli.words import JobObject, printable
 
 FOLDER, MAIN_FILE = "folder", "main file"
@@ -17,7 +15,7 @@ def details(job: JobObject) -> list[tuple[str, str]]:
         ("id", printable(job["id"])),
         ("state", _state(job)),
         ("progress", _progress(job)),
-        ("ready", _readiness(job.get("readiness")) if not words.is_gone(job) else ""),
+        *_readiness(job),
         ("speed", f"{units.speed(job['download_speed'])} down, {units.speed(job['upload_speed'])} up"),
         ("limits", _limits(job)),
         ("peers", str(job["peers"])),
@@ -65,11 +63,20 @@ def _progress(job: JobObject) -> str:
     return f"{job['progress_exact']:g}%, {units.size(job['done_bytes'])} of {units.size(total)}{eta}"
 
 
-def _readiness(readiness: Any) -> str:
-    if not readiness:
-        return ""
-    answer = "yes" if readiness["ready"] else "no"
-    return f"{answer}: {printable(readiness['reason'])}" if readiness["reason"] else answer
+def _readiness(job: JobObject) -> list[tuple[str, str]]:
+    """The verdict; of a job that has ended, whether it can be watched is all there is to say."""
+    found = job.get("readiness")
+    if not found or words.is_gone(job):
+        return []
+    ready = ("ready", verdict.answer(found))
+    if words.has_ended(job):
+        return [ready]
+    return [
+        ready,
+        ("buffered", verdict.buffered(found)),
+        ("index", verdict.index(found)),
+        ("plays through", verdict.plays_through(found)),
+    ]
 
 
 def _limits(job: JobObject) -> str:

@@ -42,7 +42,7 @@ def line(event: dict[str, Any], *, is_filtered: bool) -> str:
         noun = "download" if count == 1 else "downloads"
         return f"{kind}  {count or 'no'} {'' if is_filtered else 'unfinished '}{noun}"
     job = event["job"]
-    reason = words.why(job) or ("can be watched now" if words.is_ready(job) else "")
+    reason = words.note(job)
     cells = (
         kind,
         words.short_id(job),

@@ -30,7 +30,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _row(job: JobObject) -> tuple[str, ...]:
-    reason = words.why(job) or ("can be watched now" if words.is_ready(job) else "")
+    reason = words.note(job)
     moving = not words.has_ended(job)
     cells = (
         words.short_id(job),

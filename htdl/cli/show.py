@@ -18,7 +18,7 @@ from htdl.errors import HtdlError
 @click.command(
     "show",
     epilog=examples(
-        "htdl show 3f2a", "htdl show 3f2a --json | jq '.files[].path'", 'mpv "$(htdl show 3f2a --path)"'
+        "htdl show 3f2a", "htdl show 3f2a --json | jq '.files[].path'", 'ls -l "$(htdl show 3f2a --path)"'
     ),
 )
 @click.argument("prefix", metavar="ID")

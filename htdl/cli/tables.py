@@ -161,7 +161,7 @@ def _heading(columns: Sequence[Column]) -> Text:
 
 def _job_lines(job: JobObject, columns: Sequence[Column], width: int) -> list[Text]:
     row = Text(" ").join(fit(x.cell(job), x.width, right=x.right) for x in columns)
-    reason = words.why(job)
+    reason = words.why(job) or words.waits_for(job)
     if not reason:
         return [row]
     style = "red" if job["status"] == "FAILED" else "bright_black"

@@ -22,9 +22,7 @@ _NOT_SAID = {"ready": "cannot be watched", "downloaded": "is not downloaded", "c
 
 @click.command(
     "wait",
-    epilog=examples(
-        "htdl wait 3f2a", 'htdl wait 3f2a --for ready --timeout 5m && mpv "$(htdl show 3f2a --path)"'
-    ),
+    epilog=examples("htdl wait 3f2a", 'htdl wait 3f2a --for ready --timeout 5m && mpv "$(htdl url 3f2a)"'),
 )
 @job_ids(required=True)
 @click.option(
@@ -73,7 +71,7 @@ def _reached(app: App, job_id: str, until: Until, deadline: float | None) -> man
             raise  # the daemon does not answer
         job = app.job(job_id)
         raise TimedOut(
-            f"{many.called(job)} {_NOT_SAID[until]} yet: {_progress(job)}",
+            f"{many.called(job)} {_NOT_SAID[until]} yet: {_progress(job, until)}",
             hint=f"see what it does with: htdl watch {words.short_id(job)}",
         ) from exc
     return app.job(job_id)
@@ -86,8 +84,9 @@ def _line(job: many.Job, until: Until) -> str:
     return f"{said}: {path_text(job['file_path'])}" if job["file_path"] else said
 
 
-def _progress(job: many.Job) -> str:
-    """How far it is, and why nothing moves or how fast it does."""
+def _progress(job: many.Job, until: Until) -> str:
+    """How far it is, and why nothing moves, or how fast it does and what is missing to watch it."""
     blocked = "other downloads go first" if words.state(job) == "queued" else words.why(job)
     speed = f"at {units.speed(job['download_speed'])}" if job["download_speed"] else ""
-    return ", ".join(x for x in (words.state(job), words.percent(job), blocked or speed) if x)
+    missing = words.printable(job["readiness"]["reason"]) if until == "ready" and not blocked else ""
+    return ", ".join(x for x in (words.state(job), words.percent(job), blocked or speed, missing) if x)

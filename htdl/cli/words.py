@@ -86,6 +86,19 @@ def is_ready(job: JobObject) -> bool:
     return not has_ended(job) and bool((job.get("readiness") or {}).get("ready"))
 
 
+def waits_for(job: JobObject) -> str:
+    """Why a download that moves cannot be watched yet; nothing where `why` says more."""
+    verdict = job.get("readiness") or {}
+    if job["status"] != "DOWNLOADING" or not job.get("total_bytes") or why(job) or verdict.get("ready", True):
+        return ""
+    return f"cannot be watched yet: {printable(verdict['reason'])}"
+
+
+def note(job: JobObject) -> str:
+    """What one line has room for beside the numbers: why it stands still, or whether it can be watched."""
+    return why(job) or ("can be watched now" if is_ready(job) else waits_for(job))
+
+
 def is_gone(job: JobObject) -> bool:
     """Whether it was downloaded, and its files were removed later."""
     return job["status"] == "COMPLETED" and not job.get("file_path")

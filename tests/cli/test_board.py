@@ -83,3 +83,16 @@ def test_lines_come_at_most_once_a_second_but_a_new_state_at_once() -> None:
     assert ticker.is_due(job(progress=3), 2.0)
     assert ticker.is_due(job(progress=3, status="COMPLETED"), 2.1)
     assert not ticker.is_due(job(progress=3, status="COMPLETED"), 9.0)
+
+
+def test_what_is_missing_to_watch_it_is_told_like_a_percentage() -> None:
+    def missing(reason: str) -> dict[str, object]:
+        told = job()
+        told["readiness"]["reason"] = reason
+        return told
+
+    ticker = Ticker(1.0)
+    assert ticker.is_due(missing("starts in about 9 s"), 0.0)
+    assert not ticker.is_due(missing("starts in about 8 s"), 0.5)
+    assert ticker.is_due(missing("starts in about 7 s"), 1.5)
+    assert ticker.is_due(job(ready=True), 1.6)

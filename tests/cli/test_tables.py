@@ -52,7 +52,7 @@ def drawn_apart(lines: list[Text], width: int) -> list[str]:
 
 @pytest.mark.parametrize("width", [80, 100, 160])
 def test_columns_are_straight_whatever_the_names(width: int) -> None:
-    lines = draw(tables.job_table([job(name=name) for name in NAMES], width), width)
+    lines = draw(tables.job_table([job(name=name, ready=True) for name in NAMES], width), width)
     rows = lines[1:-1]
     assert len(rows) == len(NAMES)
     assert {cell_len(row.rstrip()) for row in rows} == {cell_len(rows[0].rstrip())}
@@ -97,8 +97,15 @@ def test_the_reason_runs_below_the_row() -> None:
     assert cell_len(lines[2]) == 80
 
 
+def test_what_cannot_be_watched_yet_says_why_below_its_row() -> None:
+    lines = draw(tables.job_table([job(), job(ready=True)], 80), 80)
+    assert "└ cannot be watched yet: 25 % are here" in lines[2]
+    assert "▶" in lines[3]
+    assert len(lines) == 5
+
+
 def test_what_is_left_out_is_counted() -> None:
-    assert "… and 7 more: htdl status --all" in draw(tables.job_table([job()], 80, more=7), 80)[2]
+    assert "… and 7 more: htdl status --all" in draw(tables.job_table([job(ready=True)], 80, more=7), 80)[2]
 
 
 @pytest.mark.parametrize("height", [5, 10, 30])
@@ -134,7 +141,7 @@ def test_a_path_is_never_cut_or_wrapped() -> None:
 
 
 def test_what_is_left_out_is_listed_by_the_same_filters() -> None:
-    lines = draw(tables.job_table([job()], 80, more=7, hint="htdl status --all -s paused"), 80)
+    lines = draw(tables.job_table([job(ready=True)], 80, more=7, hint="htdl status --all -s paused"), 80)
     assert "… and 7 more: htdl status --all -s paused" in lines[2]
 
 

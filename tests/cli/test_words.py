@@ -76,5 +76,13 @@ def test_only_a_living_job_is_marked_as_ready() -> None:
     assert not words.is_ready(job(ready=True, status="COMPLETED"))
 
 
+def test_what_moves_and_cannot_be_watched_yet_says_what_is_missing() -> None:
+    assert words.note(job()) == "cannot be watched yet: 25 % are here"
+    assert words.note(job(ready=True)) == "can be watched now"
+    assert words.note(job(blocked_by="no_peers", download_speed=0)) == "no peers found yet"
+    for none in ({"status": "COMPLETED", "file_path": "/f"}, {"status": "PAUSED"}, {"total_bytes": 0}):
+        assert words.waits_for(job(**none)) == ""
+
+
 def test_a_nameless_job_is_called_by_its_hash() -> None:
     assert words.name(job(name="", info_hash="ab" * 20)) == "ab" * 20
