@@ -65,7 +65,7 @@ def command(
     fields = _fields(given, **options)
 
     def one(source: str) -> many.Job:
-        job, existed = _add(app, {**fields, **sources.read(source, sys.stdin.buffer)}, start=not no_start)
+        job, existed = add(app, {**fields, **sources.read(source, sys.stdin.buffer)}, start=not no_start)
         if quiet:
             click.echo(job["id"])
         elif not as_json:
@@ -127,7 +127,7 @@ def _ignored(asked: dict[str, Any], job: many.Job) -> list[str]:
     return [option for key, option in _OPTIONS.items() if asked.get(key) and asked[key] != own[key]]
 
 
-def _add(app: App, body: dict[str, Any], *, start: bool) -> tuple[many.Job, bool]:
+def add(app: App, body: dict[str, Any], *, start: bool) -> tuple[many.Job, bool]:
     """The job, and whether it was there before.  Starts a daemon when none answers and `start` allows it."""
     try:
         job, headers = app.request("POST", "/jobs", body)

@@ -34,6 +34,10 @@ VERBS = {
         "stats": "Sum up all downloads.",
         "events": "Print what happens, as it happens.",
     },
+    "Watching": {
+        "play": "Watch a download as soon as it can be, or a new one.",
+        "url": "Print where a download can be watched.",
+    },
     "The daemon": {
         "daemon": "Run, start, stop and ask the daemon.",
         "config": "Show, check and edit the configuration.",

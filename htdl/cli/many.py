@@ -68,11 +68,11 @@ def print_jobs(jobs: Sequence[Job], *, single: bool) -> None:
         click.echo(json_text(jobs[0]))
 
 
-def named(job: Job) -> str:
+def named(job: words.JobObject) -> str:
     return f"{words.short_id(job)}  {words.name(job)}"
 
 
-def called(job: Job) -> str:
+def called(job: words.JobObject) -> str:
     """A job in the middle of a sentence."""
     return f"job {words.short_id(job)} ({words.name(job)})"
 

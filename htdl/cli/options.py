@@ -36,6 +36,11 @@ def duration(text: str) -> float:
     return _read(units.parse_duration, text)
 
 
+def moment(text: str) -> float:
+    """An option's type: seconds from the beginning of a video."""
+    return _read(units.parse_moment, text)
+
+
 def _read(parse: Callable[[str], T], text: str) -> T:
     try:
         return parse(text)

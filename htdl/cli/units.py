@@ -12,6 +12,11 @@ UNKNOWN = "-"
 _LETTERS = "KMGTP"
 _SPEED = r"(\d+(?:\.\d+)?)\s*([KMG]?)(?:i?B)?(?:/s)?"  # not compiled here: most verbs never read one
 _TIME = r"(\d+(?:\.\d+)?)\s*([smhd]?)"
+_MOMENT = (
+    r"(?:(?:(?P<h>\d{1,4}):)?(?P<m>\d{1,6}):(?P<s>[0-5]?\d(?:\.\d+)?)"
+    r"|(?=.)(?:(?P<hours>\d{1,4})h)?(?:(?P<minutes>\d{1,6})m)?(?:(?P<seconds>\d{1,8}(?:\.\d+)?)s?)?)"
+)
+_MOMENT_PARTS = (("h", "hours"), ("m", "minutes"), ("s", "seconds"))
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -49,6 +54,11 @@ def duration(seconds: float) -> str:
     return f"{whole // 86_400}d{whole // 3600 % 24:02}h"
 
 
+def decimal(seconds: float) -> str:
+    """For other programs: 3723.5 is "3723.5", to the millisecond and without an exponent."""
+    return f"{seconds:.3f}".rstrip("0").rstrip(".")
+
+
 def parse_speed(text: str) -> int:
     """Bytes a second; -1 for "none".  A bare number is KB/s, as in the configuration file.
 
@@ -74,6 +84,17 @@ def parse_duration(text: str) -> float:
         raise ValueError(f"{text!r} is not a time; write it as 90, 90s, 5m or 1h")
     number, letter = match.groups()
     return float(number) * _SECONDS[letter.lower()]
+
+
+def parse_moment(text: str) -> float:
+    """Seconds from the beginning, of "1:02:03", "2:03", "90", "90.5" or "1h2m3s".  Raises ValueError with
+    words for people.
+    """
+    match = re.fullmatch(_MOMENT, text.strip(), re.IGNORECASE | re.ASCII)
+    if not match:
+        raise ValueError(f"{text!r} is not a moment of a video; write it as 1:02:03, 90 or 1h2m")
+    hours, minutes, seconds = (match[x] or match[y] or 0 for x, y in _MOMENT_PARTS)
+    return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
 
 
 def _scaled(count: int) -> tuple[str, str]:

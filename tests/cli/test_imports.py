@@ -31,6 +31,8 @@ VERBS = [
     "remove",
     "stats",
     "events",
+    "play",
+    "url",
 ]
 
 

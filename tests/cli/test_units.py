@@ -71,6 +71,40 @@ def test_times_are_read(text: str, seconds: float) -> None:
     assert units.parse_duration(text) == seconds
 
 
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("1:02:03", 3723),
+        ("2:03", 123),
+        ("90:00", 5400),
+        ("0:00:01.5", 1.5),
+        ("90", 90),
+        ("90.5s", 90.5),
+        ("1h2m", 3720),
+        ("1H2M3S", 3723),
+        ("5m", 300),
+        (" 0 ", 0),
+    ],
+)
+def test_moments_are_read(text: str, seconds: float) -> None:
+    assert units.parse_moment(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", ":", "1:", "1:60", "1:2:3:4", "-5", "2m1h", "h", "nan", "1e9", "٣", "9" * 400]
+)
+def test_what_is_no_moment_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a moment"):
+        units.parse_moment(text)
+
+
+@given(st.floats(0, 10**8))
+def test_a_moment_for_other_programs_is_plain_digits(seconds: float) -> None:
+    told = units.decimal(seconds)
+    assert set(told) <= set("0123456789.")
+    assert abs(float(told) - seconds) < 0.001
+
+
 @pytest.mark.parametrize("text", ["", "soon", "-1", "5w", "inf", "nan"])
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(ValueError):

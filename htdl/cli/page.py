@@ -1,0 +1,24 @@
+"""The watch page in a browser."""
+
+from __future__ import annotations
+
+import sys
+import webbrowser
+from collections.abc import Mapping
+
+import click
+
+from htdl.cli import units
+
+
+def address(url: str, begin: float) -> str:
+    """The page, from `begin` seconds on (a media fragment, as in W3C Media Fragments 4.2.1)."""
+    return f"{url}#t={units.decimal(begin)}" if begin else url
+
+
+def show(url: str, environ: Mapping[str, str]) -> None:
+    """Print the address, and open it where there is a screen to open it on."""
+    click.echo(url)
+    # without a screen Python would take a browser for text terminals, and wait for its end
+    if sys.platform == "darwin" or any(environ.get(x) for x in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY")):
+        webbrowser.open(url)

@@ -1,0 +1,33 @@
+"""What `htdl play` shows while it waits, as rich text: a pure function of a look and the width."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from htdl.cli import tables, units, verdict, words
+from htdl.cli.bars import bar
+from htdl.cli.until_ready import Look
+
+BAR_WIDTH = 40
+
+
+def picture(look: Look, width: int) -> Text:
+    """The name, how near it is and what flows, and what it waits for; each line fits `width` cells."""
+    lines = [
+        Text(words.name(look.job), style="bold"),
+        Text.assemble(bar(look.nearness or 0.0, min(BAR_WIDTH, width), "green"), "  ", _flow(look)),
+        Text(look.reason, style="bright_black"),
+    ]
+    return Text("\n").join(tables.fit(line, width) for line in lines)
+
+
+def _flow(look: Look) -> str:
+    """What is buffered, and what comes from how many peers."""
+    job, stream = look.job, look.stream
+    peers = f"{job['peers']} peer{'' if job['peers'] == 1 else 's'}"
+    parts = (
+        verdict.buffered(stream["readiness"]) if stream else "",
+        units.speed(job["download_speed"]) if job["download_speed"] else "",
+        peers,
+    )
+    return " · ".join(filter(None, parts))
