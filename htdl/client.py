@@ -29,7 +29,7 @@ from urllib.parse import quote, urlencode
 from htdl import paths, wire
 from htdl.errors import BadRequest, HtdlError, JobFailed, NoDaemon, NoSuchJob, Refused, TimedOut
 from htdl.events import Kind
-from htdl.jobs import AddRequest, Health, JobPatch, State, Stats
+from htdl.jobs import AddRequest, Health, JobPatch, Preload, State, Stats, StreamInfo
 from htdl.wire import JobInfo
 
 if TYPE_CHECKING:
@@ -135,6 +135,20 @@ class Client:
         )
         return self._job("PATCH", job_id, body=body_of(patch))
 
+    # Watching
+
+    def stream(self, job_id: str, file: int | None = None) -> StreamInfo:
+        """Where a file of a job, the main one where none is named, can be watched, and whether it can yet."""
+        query = "" if file is None else f"?file={file}"
+        return wire.stream_info(self._ask("GET", job_id, f"/stream{query}"))
+
+    def preload(self, job_id: str, seconds: float = 0.0, file: int | None = None) -> Preload:
+        """Have fetched before all else what plays at this time; ask again every few seconds to keep it so.
+        A job whose turn has not come is begun, and the answer waits for that.
+        """
+        told = self._ask("POST", job_id, "/preload", {"seconds": seconds, "file": file})
+        return Preload(**wire.known(Preload, told))
+
     # The daemon itself
 
     def stats(self) -> Stats:
@@ -234,8 +248,11 @@ class Client:
         return self._exchange(method, path, body)
 
     def _job(self, method: str, job_id: str, rest: str = "", body: object = None) -> JobInfo:
+        return wire.job_info(self._ask(method, job_id, rest, body))
+
+    def _ask(self, method: str, job_id: str, rest: str = "", body: object = None) -> Any:
         path = f"{wire.API}/jobs/{quote(job_id, safe='', errors='replace')}{rest}"
-        return wire.job_info(self._exchange(method, path, body)[0])
+        return self._exchange(method, path, body)[0]
 
     def _exchange(
         self, method: str, path: str, body: object = None, accept: tuple[int, ...] = ()

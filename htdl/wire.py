@@ -13,7 +13,7 @@ from typing import Any
 
 from htdl import errors
 from htdl.events import Event
-from htdl.jobs import Blocked, Job, JobFile, JobView, Readiness, State, Wish
+from htdl.jobs import Blocked, Job, JobFile, JobView, Readiness, State, StreamInfo, Wish
 
 API = "/api/v1"
 VERSION_HEADER = "Htdl-Version"
@@ -90,7 +90,7 @@ def job_object(view: JobView) -> dict[str, Any]:
     fields["files"] = view.files
     fields["readiness"] = view.readiness
     fields["conversion"] = None
-    fields["stream_url"] = None
+    fields["stream_url"] = view.stream_url
     fields["subtitles"] = ()
     return fields
 
@@ -107,6 +107,13 @@ def job_info(fields: Mapping[str, Any]) -> JobInfo:
         if own.get(name) in list(kind):  # a word that only a newer daemon knows stays text
             own[name] = kind(own[name])
     return JobInfo(**own)
+
+
+def stream_info(fields: Mapping[str, Any]) -> StreamInfo:
+    """A StreamInfo back again from its JSON."""
+    own = known(StreamInfo, fields)
+    own["readiness"] = Readiness(**known(Readiness, own["readiness"]))
+    return StreamInfo(**own)
 
 
 def known(kind: type, fields: Mapping[str, Any]) -> dict[str, Any]:
