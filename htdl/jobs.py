@@ -147,12 +147,37 @@ class Readiness:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Preload:
+    """Whether a video can be played from a place in it; `byte` is where that is in the file."""
+
+    ready: bool
+    reason: str
+    byte: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamInfo:
+    """Where one file of a job can be watched: None where no file is known yet, and the URLs while no video
+    server listens.
+    """
+
+    job: str
+    file: int | None
+    url: str | None
+    page_url: str | None
+    m3u_url: str | None
+    file_path: str | None
+    readiness: Readiness
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobView:
     """A job with all that hangs on it: what the socket shows."""
 
     job: Job
     files: tuple[JobFile, ...]
     readiness: Readiness
+    stream_url: str | None = None  # of the main file; None while there is no file, or no video server
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
+import msgspec
 from aiohttp import web
 
 from htdl import wire
@@ -40,6 +41,14 @@ class CancelRequest:
     delete: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreloadRequest:
+    """`file` is an index; None is the main one."""
+
+    seconds: Annotated[float, msgspec.Meta(ge=0, le=10**6)] = 0.0
+    file: int | None = None
+
+
 class Control:
     """`seconds` is how long a request's body may take to arrive."""
 
@@ -55,6 +64,7 @@ class Control:
             web.get(jobs, self._list),
             web.get(f"{jobs}/{{id}}", self._verb(service.get)),
             web.get(f"{jobs}/{{id}}/stream", self._stream),
+            web.post(f"{jobs}/{{id}}/preload", self._preload),
             web.patch(f"{jobs}/{{id}}", self._update),
             web.delete(f"{jobs}/{{id}}", self._remove),
             web.post(f"{jobs}/{{id}}/cancel", self._cancel),
@@ -103,9 +113,13 @@ class Control:
         return _job(await self._service.remove(request.match_info["id"], delete=delete))
 
     async def _stream(self, request: web.Request) -> web.Response:
-        view = await self._service.get(request.match_info["id"])
-        told = {"readiness": view.readiness, "url": None, "file_path": view.job.file_path}
-        return answers.json(told)
+        index = _number("file", bodies.query(request, "file").get("file"))
+        return answers.json(await self._service.stream(request.match_info["id"], index))
+
+    async def _preload(self, request: web.Request) -> web.Response:
+        asked = await self._body(request, PreloadRequest)
+        found = await self._service.streams.preload(request.match_info["id"], asked.file, asked.seconds)
+        return answers.json(found)
 
     async def _video_status(self, request: web.Request) -> web.Response:
         view = await self._service.by_video(request.match_info["video_id"])
@@ -152,12 +166,17 @@ def _job(view: JobView, *, status: int = 200, headers: dict[str, str] | None = N
 
 def _job_query(given: dict[str, str]) -> JobQuery:
     """?status=PENDING,PAUSED&limit=10"""
-    limit = given.get("limit")
-    if limit is not None and not (limit.isascii() and limit.isdigit() and len(limit) < 10):
-        raise BadRequest(f"limit={limit[:100]!r} is not a number")
     words = [x.upper() for x in given.get("status", "").split(",") if x]
     bodies.reject_unknown(words, list(State), "status")
-    return JobQuery(status=tuple(State(x) for x in words), limit=int(limit) if limit is not None else None)
+    return JobQuery(status=tuple(State(x) for x in words), limit=_number("limit", given.get("limit")))
+
+
+def _number(name: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise BadRequest(f"{name}={text[:100]!r} is not a number")
+    return int(text)
 
 
 def _boolean(name: str, text: str) -> bool:

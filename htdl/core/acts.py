@@ -82,12 +82,16 @@ class Acts:
 
     def tell_ready(self, job_id: str) -> None:
         """Say once that a job can be watched, when it can."""
-        job = self._book.living[job_id]
-        verdict = self._service.view(job).readiness
-        if verdict.ready and job_id not in self._ready:
-            self._ready.add(job_id)
-            log.info("ready for streaming job=%s name=%r: %s", job.id, job.name, verdict.reason)
-            self._book.announce(Kind.READY, job)
+        job = self._book.living.get(job_id)
+        if job and job_id not in self._ready:
+            verdict = self._service.view(job).readiness
+            if verdict.ready:
+                self._say_ready(job, verdict.reason)
+
+    def _say_ready(self, job: Job, reason: str) -> None:
+        self._ready.add(job.id)
+        log.info("ready for streaming job=%s name=%r: %s", job.id, job.name, reason)
+        self._book.announce(Kind.READY, job)
 
     async def start(self, job: Job, action: Any) -> None:
         if kept := self._unwritten.get(job.id):
@@ -138,6 +142,7 @@ class Acts:
             log.debug("not yet job=%s: %s", job.id, exc)  # the torrent is just being let go by another job
         else:
             self._catch_up(job, wanted)
+            self._service.streams.follow(job.id)
 
     def _catch_up(self, job: Job, wanted: list[int]) -> None:
         """What was asked for while the engine was taking the torrent, and had nothing to change yet."""
@@ -204,7 +209,8 @@ class Acts:
             replace(x, progress=100.0 if x.wanted else x.progress) for x in self._book.files.get(job.id, ())
         ]
         self._book.note_files(job.id, files)
-        self.tell_ready(job.id)  # a fast one was never looked at
+        if job.id not in self._ready:  # a fast one was never looked at
+            self._say_ready(job, "the whole file is here")
         job = await self._book.change(
             job.id,
             Kind.COMPLETED,

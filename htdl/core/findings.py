@@ -66,13 +66,16 @@ class Findings:
             return False
         return job.has_metadata and finding.whole.wanted == {file.index for file in files if file.wanted}
 
-    def facts(self, job: Job, files: Iterable[JobFile], *, is_held: bool, bytes_on_disk: int) -> Facts:
+    def facts(
+        self, job: Job, files: Iterable[JobFile], *, is_held: bool, is_watched: bool, bytes_on_disk: int
+    ) -> Facts:
         finding = self._by_job.get(job.id)
         if finding is None:
-            return Facts(is_held=is_held, bytes_on_disk=bytes_on_disk)
+            return Facts(is_held=is_held, is_watched=is_watched, bytes_on_disk=bytes_on_disk)
         now, no_room_at = self._clock(), finding.no_room_at
         return Facts(
             is_held=is_held,
+            is_watched=is_watched,
             is_whole=self.is_whole(job, files),
             fault=finding.fault,
             idle_seconds=finding.course.idle_seconds(now),

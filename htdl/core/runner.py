@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
-from htdl.core import admission, download, schedule
+from htdl.core import admission, download, schedule, yielding
 from htdl.core.acts import Acts
 from htdl.core.book import Book
 from htdl.core.chores import Chores
@@ -61,7 +61,9 @@ class Runner:
             clock()
         )
         self._went_well_at = clock()
+        self._yielding: set[str] = set()  # jobs that make way for a watched one
         engine.listener = self._on_event
+        service.streams.listener = self._acts.tell_ready
 
     def last_tick_seconds(self) -> float:
         """How long ago a turn last went well."""
@@ -150,10 +152,12 @@ class Runner:
             info_hash_v2=metadata.info_hash_v2,
             file_path=main_path(job, files),
         )
+        self._service.streams.follow(job.id)
         if not fits and job.status is State.DOWNLOADING:  # it stands there with nothing selected
             await self._acts.act(schedule.Halt(job.id, Blocked.DISK_FULL))
 
     async def _look(self) -> None:
+        self._make_way()
         is_seed_look = self._clock() - self._last_seed_look >= SEED_LOOK_SECONDS
         if is_seed_look:
             self._last_seed_look = self._clock()
@@ -168,10 +172,24 @@ class Runner:
             if status := self._engine.status(job.id):
                 self._look_at(self._book.living.get(job.id, job), status)
 
+    def _make_way(self) -> None:
+        """Slow down the others while somebody watches a video that is still arriving."""
+        living = self._book.living
+        before, streams = self._yielding, self._service.streams
+        running = [job for job in living.values() if job.status is State.DOWNLOADING]
+        self._yielding = yielding.yielding(running, {x.id for x in running if streams.is_watched(x.id)})
+        for job in [living[job_id] for job_id in before | self._yielding if job_id in living]:
+            speed = yielding.download_limit(job) if job.id in self._yielding else job.max_download_speed
+            self._engine.set_limits(job.id, max_download_speed=speed, max_upload_speed=job.max_upload_speed)
+
     def _look_at(self, job: Job, status: Status) -> None:
         if job.status is State.DOWNLOADING:
             course = self._findings.follow(job.id, status)
-            self._book.note(job.id, **download.numbers(job, status, course, self._clock()))
+            numbers = download.numbers(job, status, course, self._clock())
+            if job.id in self._yielding:
+                numbers["detail"] = numbers["detail"] or yielding.DETAIL
+            self._book.note(job.id, **numbers)
+            self._service.streams.follow(job.id)
             self._acts.tell_ready(job.id)
         elif job.seeding:
             self._book.note(
@@ -195,6 +213,7 @@ class Runner:
                 job,
                 self._book.files.get(job.id, ()),
                 is_held=job.id in held,
+                is_watched=self._service.streams.is_watched(job.id),
                 bytes_on_disk=self._bytes_on_disk(job) if schedule.needed_bytes(job) > room else 0,
             )
             for job in jobs

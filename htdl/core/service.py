@@ -22,6 +22,7 @@ from htdl.core import admission, download, payload, requests, selection
 from htdl.core.book import Book
 from htdl.core.checks import Checks
 from htdl.core.saves import DISTRUST
+from htdl.core.streams import Streams
 from htdl.errors import Refused
 from htdl.events import ENDS, Bus, Kind, Subscription
 from htdl.jobs import (
@@ -32,15 +33,14 @@ from htdl.jobs import (
     JobPatch,
     JobQuery,
     JobView,
-    Readiness,
     State,
     Stats,
+    StreamInfo,
     Wish,
 )
 from htdl.store import jobs as rows
 from htdl.store.db import Database
 from htdl.store.resume import Resume
-from htdl.stream import readiness
 from htdl.torrent.api import Engine
 
 WISH_SECONDS = 10.0
@@ -48,8 +48,13 @@ _NOT_SEEDING: dict[str, Any] = {"seeding": False, "upload_speed": 0, "peers": 0}
 
 
 class Service:
-    def __init__(self, config: Config, db: Database, book: Book, bus: Bus, engine: Engine) -> None:
+    """`secret` makes the tokens of video URLs, see `Streams`."""
+
+    def __init__(
+        self, config: Config, db: Database, book: Book, bus: Bus, engine: Engine, secret: bytes
+    ) -> None:
         self.config = config
+        self.streams = Streams(book, engine, lambda: self.config.stream, secret)
         self.last_tick_seconds: Callable[[], float] | None = None  # the runner's; None while there is none
         self._db = db
         self._book = book
@@ -78,6 +83,27 @@ class Service:
     async def by_video(self, video_id: str) -> JobView:
         return await self._shown(await self._book.by_video(video_id))
 
+    async def stream(self, prefix: str, index: int | None = None) -> StreamInfo:
+        """Where a job's file can be watched, the main one's where none is named, and whether it can be yet.
+
+        Raises NoSuchJob (`no_such_file`), Refused for a file that is not downloaded.
+        """
+        job = await self._book.find(prefix)
+        files = await self._book.files_of(job)
+        file = self.streams.file(job, files, index) if files and not _is_gone(job) else None
+        if file:
+            self.streams.attend(job.id, file.index)
+        page = self.streams.page_url(job.id)
+        return StreamInfo(
+            job=job.id,
+            file=file.index if file else None,
+            url=self.streams.url(job.id, file) if file else None,
+            page_url=page,
+            m3u_url=f"{page}job.m3u" if page else None,
+            file_path=str(Path(job.save_path) / file.path) if file else None,
+            readiness=self.streams.readiness(job, files, file.index if file else None),
+        )
+
     def view(self, job: Job) -> JobView:
         return self._view(job, self._book.files.get(job.id, ()))
 
@@ -85,15 +111,13 @@ class Service:
         return self._view(job, await self._book.files_of(job))
 
     def _view(self, job: Job, files: tuple[JobFile, ...]) -> JobView:
-        return JobView(job=job, files=files, readiness=self.readiness(job, files))
-
-    def readiness(self, job: Job, files: tuple[JobFile, ...]) -> Readiness:
         main = selection.main_file(files)
-        threshold = self.config.stream.buffer_threshold_percent
-        if job.status is State.COMPLETED and job.file_path is None:
-            return readiness.gone(threshold)
-        share = 100.0 if job.status is State.COMPLETED else main.progress if main else 0.0
-        return readiness.verdict(main.size if main else 0, share, threshold)
+        return JobView(
+            job=job,
+            files=files,
+            readiness=self.streams.readiness(job, files),
+            stream_url=self.streams.url(job.id, main) if main else None,
+        )
 
     async def stats(self) -> Stats:
         totals = await self._db.read(rows.totals)
@@ -314,6 +338,11 @@ async def _come_true(job_id: str, is_so: Callable[[Job], bool], events: Subscrip
             async for event in events:
                 if event.job.id == job_id and (is_so(event.job) or event.kind in ENDS):
                     return
+
+
+def _is_gone(job: Job) -> bool:
+    """Whether it was complete, and its files were removed since."""
+    return job.status is State.COMPLETED and job.file_path is None
 
 
 def _is_in_use(folder: Path, files: Sequence[JobFile]) -> bool:

@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import resource
+import secrets
 import signal
 import sys
 from collections.abc import Mapping
@@ -37,7 +38,7 @@ from htdl.torrent.engine import LibtorrentEngine
 
 log = logging.getLogger("htdl.daemon")
 
-DHT_STATE = "dht"
+DHT_STATE, STREAM_SECRET = "dht", "stream_secret"
 SAVE_SECONDS = 2.5  # of the five that a stop may take
 
 
@@ -102,7 +103,7 @@ class Daemon:
         self._engine = LibtorrentEngine(
             self._settings.torrent, session_state=await db.run(resumes.get_session, DHT_STATE)
         )
-        self._service = Service(self._settings, db, book, bus, self._engine)
+        self._service = Service(self._settings, db, book, bus, self._engine, await _stream_secret(db))
         self._runner = Runner(book, self._service, self._engine, boot_id())
         self._service.last_tick_seconds = self._runner.last_tick_seconds
 
@@ -214,6 +215,15 @@ class Daemon:
                     await self._try_reload()
         except (OSError, RuntimeError) as exc:  # no inotify watches left, say
             log.warning("configuration is not watched, use SIGHUP: %s", exc)
+
+
+async def _stream_secret(db: Database) -> bytes:
+    """What the tokens of video URLs are made from: kept, so that a player's URL outlives a restart."""
+    if secret := await db.run(resumes.get_session, STREAM_SECRET):
+        return secret
+    secret = secrets.token_bytes(32)
+    await db.run(resumes.put_session, STREAM_SECRET, secret)
+    return secret
 
 
 def boot_id() -> str:

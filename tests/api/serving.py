@@ -114,7 +114,7 @@ class Serving:
     async def _service(self) -> AsyncIterator[None]:
         database = await Database.open(self._folder / "htdl.db", now="2024-05-01T10:00:00+00:00")
         self.book = Book(database, self.bus)
-        self.service = Service(self.config, database, self.book, self.bus, IdleEngine())
+        self.service = Service(self.config, database, self.book, self.bus, IdleEngine(), b"secret")
         await self.book.load()
         yield
         await database.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import Any
 
 from htdl.jobs import Job, JobFile, State
@@ -30,7 +31,11 @@ def running(number: int = 1, **changes: Any) -> Job:
 
 
 def torrent_files(*sizes: tuple[str, int]) -> tuple[TorrentFile, ...]:
-    return tuple(TorrentFile(index, path, size) for index, (path, size) in enumerate(sizes))
+    offsets = accumulate((size for _, size in sizes), initial=0)
+    return tuple(
+        TorrentFile(index, path, size, offset)
+        for index, ((path, size), offset) in enumerate(zip(sizes, offsets, strict=False))
+    )
 
 
 def job_file(index: int = 0, path: str = "film.mkv", size: int = 1000, **changes: Any) -> JobFile:
@@ -40,7 +45,8 @@ def job_file(index: int = 0, path: str = "film.mkv", size: int = 1000, **changes
 def new_metadata(*sizes: tuple[str, int], info_hash: str = "1" * 40) -> Metadata:
     files = torrent_files(*(sizes or (("film.mkv", 1000),)))
     total = sum(file.size for file in files)
-    return Metadata("film", total, 16384, -(-total // 16384), files, info_hash, None)
+    piece = max(16384, total // 1000)
+    return Metadata("film", total, piece, -(-total // piece), files, info_hash, None)
 
 
 def new_status(**changes: Any) -> Status:

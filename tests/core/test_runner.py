@@ -89,11 +89,9 @@ async def test_one_that_finishes_right_behind_its_metadata_keeps_its_files(world
 
 async def test_ready_is_told_once_and_before_completed(world: World) -> None:
     job = await world.downloading("torrent", FILM)
-    half = new_status(done_bytes=500, total_bytes=1005)
-    world.engine.report(job.id, half, {0: 500, 1: 0, 2: 0})
-    world.wake(2.0)
-    await world.until(lambda: world.book.files[job.id][0].progress == 50.0)
-    world.wake(1.0)
+    (Path(job.save_path) / "film.mkv").write_bytes(bytes(1000))
+    world.engine.report(job.id, new_status(done_bytes=500, total_bytes=1005))
+    world.engine.arrive(job.id, [0])
     await world.until(lambda: Kind.READY in world.told(job.id))
     world.wake(1.0)
     world.engine.finish(job.id)
@@ -112,10 +110,8 @@ async def test_ready_is_told_also_of_one_that_was_too_fast_to_be_looked_at(world
 
 async def test_one_that_begins_anew_is_ready_anew(world: World) -> None:
     job = await world.downloading("torrent", FILM)
-    world.engine.report(job.id, new_status(), {0: 500})
-    world.wake(2.0)
-    await world.until(lambda: world.book.files[job.id][0].progress == 50.0)
-    world.wake(1.0)
+    (Path(job.save_path) / "film.mkv").write_bytes(bytes(1000))
+    world.engine.arrive(job.id, [0])
     await world.until(lambda: world.told(job.id).count(Kind.READY) == 1)
     await world.service.cancel(job.id, delete=True)
     await world.until_status(job.id, State.CANCELLED)

@@ -38,7 +38,8 @@ class FakeEngine:
         self.torrents: dict[str, Held] = {}
         # what `finish` leaves of a torrent: path, size
         self.on_disk: Callable[[str], list[tuple[str, int]]] = lambda key: []
-        self.known: dict[str, tuple[Metadata, Pieces]] = {}  # since `get_metadata`
+        self.known: dict[str, tuple[Metadata, Pieces]] = {}  # of what is held, once there is metadata
+        self._told: dict[str, Metadata] = {}  # by `get_metadata`, also before a torrent was let go
         self.wanted_pieces: dict[str, tuple[int, ...]] = {}  # by the last `want`
         self.saved: dict[str, bytes] = {}  # answers of the next `save`, once
         self.removed: list[str] = []
@@ -57,7 +58,8 @@ class FakeEngine:
         self.torrents[key] = replace(known, status=status, progress=done)
 
     def get_metadata(self, key: str, metadata: Metadata) -> None:
-        self.known[key] = metadata, Pieces(metadata.num_pieces, metadata.piece_length)
+        self._told[key] = metadata
+        self._know(key, metadata)
         self.listener(GotMetadata(key, metadata))
 
     def arrive(self, key: str, pieces: Iterable[int]) -> None:
@@ -102,6 +104,13 @@ class FakeEngine:
             raise self.faults[key]
         chosen = None if wanted is None else tuple(wanted)
         self.torrents[key] = Held(resume, save_path, chosen, max_download_speed, max_upload_speed, recheck)
+        of_source = (source.metadata for source in self.sources.values() if source.resume == resume)
+        if metadata := self._told.get(key) or next(of_source, None):
+            self._told[key] = metadata
+            self._know(key, metadata)
+
+    def _know(self, key: str, metadata: Metadata) -> None:
+        self.known[key] = metadata, Pieces(metadata.num_pieces, metadata.piece_length)
 
     async def remove(self, key: str) -> bytes | None:
         if key not in self.torrents:

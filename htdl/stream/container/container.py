@@ -23,3 +23,14 @@ class Container:
     index_ok: bool = False  # head and index are here, and the first media bytes follow
     duration: float | None = None
     points: tuple[tuple[float, int], ...] = ()
+
+
+EDGE_BYTES = 1 << 20
+
+
+def examine(read: Read, size: int) -> Container:
+    """What a file of this size says of itself, as far as it is here."""
+    needed = (range(min(size, EDGE_BYTES)), range(max(0, size - EDGE_BYTES), size))
+    return Container(
+        kind="", needed=needed, index_ok=all(read(part.start, len(part)) is not None for part in needed)
+    )

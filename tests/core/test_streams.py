@@ -1,0 +1,238 @@
+"""What can be watched, and when."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from htdl.core.streams import Streams
+from htdl.core.yielding import DETAIL, YIELDED_SPEED
+from htdl.errors import NoSuchJob, Refused, TimedOut
+from htdl.events import Kind
+from htdl.jobs import Job, State
+from htdl.stream.source import StreamEnded
+from htdl.torrent.api import Metadata, TorrentFile
+from tests.core.examples import new_status
+from tests.core.world import World, running_world
+
+PIECE = 1 << 18
+SIZE = 40 * PIECE  # of no known kind: its first and its last MiB are its head and its index
+FILES = (TorrentFile(0, "film.mkv", SIZE, 0), TorrentFile(1, "extra.mkv", PIECE, SIZE))
+FILM = Metadata("film", SIZE + PIECE, PIECE, 41, FILES, "1" * 40, None)
+EDGES = [0, 1, 2, 3, 36, 37, 38, 39]
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with running_world(
+        tmp_path, torrent={"max_active_downloads": 1}, stream={"wait_seconds": 5}
+    ) as world:
+        yield world
+
+
+async def arriving(world: World, name: str = "film", **request: object) -> Job:
+    """A magnet's job whose metadata are here, and a file on disk that is a hole so far."""
+    job = await world.add(name, **request)
+    await world.until_held(job.id)
+    world.engine.get_metadata(job.id, FILM)
+    await world.until(lambda: world.service.streams.follow(job.id))
+    target = Path(job.save_path) / "film.mkv"
+    target.write_bytes(b"")
+    with target.open("r+b") as file:
+        file.truncate(SIZE)
+    return await world.job(job.id)
+
+
+# tokens
+
+
+async def test_a_token_is_one_jobs_and_one_daemons(world: World) -> None:
+    streams = world.service.streams
+    assert streams.is_token("a", streams.token("a"))
+    assert not streams.is_token("b", streams.token("a"))
+    assert not streams.is_token("a", "")
+    assert not streams.is_token("a", "é\\udcff")
+    other = Streams(world.book, world.engine, lambda: world.config.stream, b"another secret")
+    assert other.token("a") != streams.token("a")
+    assert len(streams.token("a")) >= 22
+
+
+# opening
+
+
+async def test_an_arriving_file_gives_what_is_here(world: World) -> None:
+    job = await arriving(world)
+    video = await world.service.streams.open(job.id)
+    assert (video.index, video.size, video.is_whole, video.modified) == (0, SIZE, False, None)
+    world.engine.arrive(job.id, [0, 1])
+    with video.read(PIECE, SIZE) as reader:
+        assert await reader.next(5) == range(PIECE, 2 * PIECE)
+
+
+async def test_a_whole_file_gives_all_at_once(world: World) -> None:
+    job = await arriving(world)
+    tag = (await world.service.streams.open(job.id)).etag
+    world.engine.finish(job.id)
+    await world.until_status(job.id, State.COMPLETED)
+    video = await world.service.streams.open(job.id)
+    assert (video.is_whole, video.etag) == (True, tag)
+    assert video.modified is not None
+    with video.read(5, SIZE) as reader:
+        assert await reader.next(0) == range(5, SIZE)
+        assert await reader.next(0) is None
+
+
+async def test_what_cannot_be_watched_is_refused_with_the_next_step(world: World) -> None:
+    job = await arriving(world)
+    streams = world.service.streams
+    with pytest.raises(NoSuchJob, match="no file 9"):
+        await streams.open(job.id, 9)
+    await world.service.pause(job.id)
+    with pytest.raises(Refused, match="paused") as paused:
+        await streams.open(job.id)
+    assert "htdl resume" in str(paused.value.hint)
+    await world.service.cancel(job.id)
+    with pytest.raises(Refused, match="CANCELLED") as cancelled:
+        await streams.open(job.id)
+    assert "htdl retry" in str(cancelled.value.hint)
+
+
+async def test_a_file_that_was_not_chosen_is_refused(world: World) -> None:
+    job = await arriving(world, files=("film.mkv",))
+    with pytest.raises(Refused, match="not among the files"):
+        await world.service.streams.open(job.id, 1)
+
+
+async def test_a_magnet_nobody_knows_is_waited_for_in_vain(tmp_path: Path) -> None:
+    async with running_world(tmp_path, stream={"wait_seconds": 0.05}) as world:
+        job = await world.add("unknown")
+        with pytest.raises(TimedOut, match="metadata"):
+            await world.service.streams.open(job.id)
+        assert not world.service.streams.is_watched(job.id)
+
+
+async def test_who_is_watched_goes_before_who_runs(world: World) -> None:
+    first = await arriving(world, "first")
+    second = await world.add("second")
+    assert second.status is State.PENDING
+    opening = asyncio.create_task(world.service.streams.open(second.id))
+    await world.until_held(second.id)
+    world.engine.get_metadata(second.id, FILM)
+    video = await opening
+    assert video.job_id == second.id
+    with video.read(0, SIZE):
+        await world.pass_seconds(2)
+        assert (await world.job(first.id)).status is State.PENDING
+        assert (await world.job(second.id)).status is State.DOWNLOADING
+    await world.until_status(first.id, State.PENDING)
+
+
+@pytest.mark.parametrize("verb", ["pause", "cancel"])
+async def test_a_stopped_download_ends_its_streams(world: World, verb: str) -> None:
+    job = await arriving(world)
+    video = await world.service.streams.open(job.id)
+    with video.read(0, SIZE) as reader:
+        waiting = asyncio.create_task(reader.next(60))
+        await getattr(world.service, verb)(job.id)
+        with pytest.raises(StreamEnded):
+            await waiting
+    assert not world.service.streams.is_watched(job.id)
+
+
+# head, index, verdict
+
+
+async def test_head_and_index_are_asked_for_while_nobody_reads(world: World) -> None:
+    job = await arriving(world)
+    await world.until(lambda: set(EDGES) <= set(world.engine.wanted_pieces.get(job.id, ())))
+    world.engine.arrive(job.id, EDGES)
+    await world.until(lambda: world.engine.wanted_pieces[job.id] == ())
+
+
+async def test_ready_is_told_once_when_index_and_share_are_here(world: World) -> None:
+    job = await arriving(world)
+    assert not (await world.service.get(job.id)).readiness.ready
+    world.engine.arrive(job.id, range(35))
+    await world.pass_seconds(1)
+    now = (await world.service.get(job.id)).readiness
+    assert (now.ready, now.index_ok) == (False, False), "87 % of it is here, but not its end"
+    world.engine.arrive(job.id, EDGES)
+    await world.until(lambda: Kind.READY in world.told(job.id))
+    assert (await world.service.get(job.id)).readiness.ready
+    world.engine.arrive(job.id, [35])
+    await world.pass_seconds(2)
+    assert world.told(job.id).count(Kind.READY) == 1
+
+
+async def test_a_paused_job_is_not_ready(world: World) -> None:
+    job = await arriving(world)
+    world.engine.arrive(job.id, range(40))
+    await world.until(lambda: Kind.READY in world.told(job.id))
+    await world.service.pause(job.id)
+    verdict = (await world.service.get(job.id)).readiness
+    assert (verdict.ready, verdict.reason) == (False, "the download is paused")
+
+
+async def test_another_file_has_a_verdict_of_its_own(world: World) -> None:
+    job = await arriving(world)
+    assert not (await world.service.stream(job.id, 1)).readiness.ready
+    (Path(job.save_path) / "extra.mkv").write_bytes(bytes(PIECE))
+    world.engine.arrive(job.id, [40])
+    told = await world.service.stream(job.id, 1)
+    assert (told.readiness.ready, told.readiness.reason) == (True, "the whole file is here")
+    assert not (await world.service.stream(job.id)).readiness.ready
+
+
+async def test_what_is_here_of_a_file_is_told_as_runs_of_bytes(world: World) -> None:
+    job = await arriving(world)
+    world.engine.arrive(job.id, [0, 1, 5, 39, 40])
+    file = (await world.service.get(job.id)).files[0]
+    runs = world.service.streams.runs(job.id, file)
+    assert runs == [range(2 * PIECE), range(5 * PIECE, 6 * PIECE), range(39 * PIECE, SIZE)]
+
+
+# preloading
+
+
+async def test_a_preload_is_fetched_first_and_let_go_with_the_torrent(world: World) -> None:
+    job = await arriving(world)
+    world.engine.arrive(job.id, EDGES)
+    told = await world.service.streams.preload(job.id, None, 0.0)
+    assert not told.ready
+    await world.until(lambda: 4 in world.engine.wanted_pieces[job.id])
+    assert world.service.streams.is_watched(job.id)
+    world.engine.arrive(job.id, range(36))
+    assert (await world.service.streams.preload(job.id, None, 0.0)).ready
+    await world.service.pause(job.id)
+    assert not world.service.streams.is_watched(job.id)
+
+
+# making way
+
+
+async def test_others_make_way_for_what_is_watched(tmp_path: Path) -> None:
+    async with running_world(tmp_path) as world:
+        watched, other = await arriving(world, "watched"), await arriving(world, "other")
+        video = await world.service.streams.open(watched.id)
+        with video.read(0, SIZE):
+            world.engine.report(other.id, new_status(done_bytes=1))
+            await world.pass_seconds(2)
+            assert world.engine.torrents[other.id].max_download_speed == YIELDED_SPEED
+            assert world.engine.torrents[watched.id].max_download_speed == -1
+            assert (await world.job(other.id)).detail == DETAIL
+        await world.pass_seconds(1)
+        assert world.engine.torrents[other.id].max_download_speed == -1
+
+
+async def test_files_that_were_removed_are_refused(world: World) -> None:
+    job = await arriving(world)
+    world.engine.finish(job.id)
+    await world.until_status(job.id, State.COMPLETED)
+    await world.service.cancel(job.id, delete=True)
+    with pytest.raises(Refused, match="removed"):
+        await world.service.streams.open(job.id)
+    told = await world.service.stream(job.id)
+    assert (told.url, told.file_path, told.readiness.ready) == (None, None, False)
