@@ -150,6 +150,19 @@ async def test_a_jump_is_planned_in_one_turn_of_the_loop(arrival: Arrival, piece
     after.close()
 
 
+async def test_many_changes_in_a_turn_of_the_loop_are_one_plan(arrival: Arrival, pieces: FakePieces) -> None:
+    async def looks(changes: int) -> int:
+        before = pieces.looks
+        for _ in range(changes):
+            arrival.replan()
+        await turns()
+        return pieces.looks - before
+
+    with arrival.open(FILE, 0, FILE.size):
+        await turns()
+        assert await looks(20) == await looks(1) > 0
+
+
 async def test_nothing_is_asked_for_twice(arrival: Arrival, pieces: FakePieces) -> None:
     with arrival.open(FILE, 0, LENGTH), arrival.open(FILE, 5, LENGTH):
         await turns()
