@@ -64,6 +64,7 @@ class Daemon:
                 "port_range_end": self.port,
                 "max_upload_speed": -1,
             },
+            "stream": {"port": 0},
             "log": {"level": "debug"},
         }
         for section, values in sections.items():

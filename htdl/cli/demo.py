@@ -39,6 +39,8 @@ allow_lan = true
 dht_enabled = false
 lsd_enabled = false
 upnp_enabled = false
+[stream]
+port = 0
 """
 
 

@@ -23,7 +23,7 @@ from typing import Any
 import watchfiles
 
 from htdl import __version__, config, paths
-from htdl.api.server import Controls, Server
+from htdl.api.server import Controls, Server, VideoServer
 from htdl.config import Config
 from htdl.core.book import Book, utc_now
 from htdl.core.runner import Runner
@@ -111,6 +111,10 @@ class Daemon:
         await server.start()
         parts.push_async_callback(server.stop)
         log.info("answering socket=%s pid=%d", self._socket, os.getpid())
+        videos = VideoServer(self._service, port=self._settings.stream.port)
+        await videos.start()
+        parts.push_async_callback(videos.stop)
+        log.info("serving videos at=%s", self._service.streams.base_url)
 
         await self._engine.start()
         parts.push_async_callback(self._stop_engine, db)
