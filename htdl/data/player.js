@@ -1,27 +1,23 @@
 // The <video> element, made patient: what is missing comes later, what breaks off is taken up again.
 //
 // A file that is still arriving answers slowly, and a request that waited too long is cut off by the server:
-// MediaError 2.  It is opened again at the same time.  MediaError 4 before the file's index is here is the
-// same thing; after that it means that the browser has no demuxer for it.
+// MediaError 2.  It is opened again at the same time.  Before the file's index is here, or while no daemon
+// answers, the same thing comes as MediaError 4, which else means that the browser has no demuxer for it.
 
 const CHECK_SECONDS = 2; // of playing, after which a decoder that exists has given something
 const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 8000;
-const TRIES = 4; // to open a file of which nobody knows whether its index is here
+const TRIES = 2; // of opening what can be opened
 
 export class Player {
   // `told(problem)`: "blind", "silent", "unopenable", "damaged", or null when there is none (any more).
-  constructor(video, told) {
-    this.video = video;
-    this.told = told;
+  // `canOpen()`: a promise of whether the daemon answers now, and what a browser needs to begin is here.
+  constructor(video, told, canOpen) {
+    Object.assign(this, { video, told, canOpen });
     this.url = null;
     this.time = 0; // where one is, or wants to be
     this.isWanted = false; // to play
     this.isRefused = false; // the browser wants a person to press play
-    this.hasIndex = null; // the file can be opened with what is here; null: not known
-    this.isAudio = false;
-    this.failures = 0;
-    this.timer = 0;
     video.addEventListener("loadedmetadata", () => this.opened());
     video.addEventListener("timeupdate", () => this.moved());
     video.addEventListener("seeking", () => this.noteTime());
@@ -32,8 +28,9 @@ export class Player {
 
   open(url, time, isAudio) {
     clearTimeout(this.timer);
-    Object.assign(this, { url, time, isAudio, failures: 0, isOpen: false, isChecked: false });
+    Object.assign(this, { url, time, isAudio, retries: 0, strikes: 0, hasOpened: false, isChecked: false });
     this.told(null);
+    this.video.controls = true;
     this.load();
   }
 
@@ -41,6 +38,7 @@ export class Player {
     clearTimeout(this.timer);
     this.url = null;
     this.isOpen = false;
+    this.video.controls = false; // nothing to control
     this.video.removeAttribute("src");
     this.video.load();
   }
@@ -50,7 +48,7 @@ export class Player {
     try {
       await this.video.play();
     } catch (error) {
-      if (error.name !== "NotAllowedError") return; // AbortError: another load came between; "error" tells the rest
+      if (error.name !== "NotAllowedError") return; // another load came between, or "error" tells the rest
       this.isWanted = false;
       this.isRefused = true;
     }
@@ -80,7 +78,7 @@ export class Player {
   }
 
   opened() {
-    this.isOpen = true;
+    this.isOpen = this.hasOpened = true;
     if (this.time > 0) this.video.currentTime = this.time;
   }
 
@@ -90,28 +88,29 @@ export class Player {
 
   moved() {
     this.noteTime();
-    if (this.video.readyState >= 3) this.failures = 0;
+    if (this.video.readyState >= 3) this.retries = 0;
     if (this.isChecked || played(this.video) < CHECK_SECONDS) return;
     this.isChecked = true;
     this.told(lack(this.video, this.isAudio));
   }
 
-  failed() {
+  async failed() {
+    const { url } = this;
     const { code } = this.video.error;
-    this.failures += 1;
-    if (code === MediaError.MEDIA_ERR_DECODE) this.told("damaged");
-    else if (code === MediaError.MEDIA_ERR_SRC_NOT_SUPPORTED && this.isHopeless()) this.told("unopenable");
-    else this.retryLater();
-  }
-
-  isHopeless() {
-    return this.hasIndex === true || (this.hasIndex === null && this.failures >= TRIES);
+    this.isOpen = false;
+    if (code === MediaError.MEDIA_ERR_DECODE) return this.told("damaged");
+    const isStrike = code === MediaError.MEDIA_ERR_SRC_NOT_SUPPORTED && !this.hasOpened && (await this.canOpen());
+    if (url !== this.url) return; // another was opened meanwhile
+    this.strikes += isStrike ? 1 : 0;
+    if (this.strikes < TRIES) return this.retryLater();
+    this.video.controls = false;
+    this.told("unopenable");
   }
 
   retryLater() {
     clearTimeout(this.timer);
-    const wait = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** (this.failures - 1));
-    this.timer = setTimeout(() => this.url && this.load(), wait);
+    this.timer = setTimeout(() => this.url && this.load(), Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.retries));
+    this.retries += 1;
   }
 }
 

@@ -2,6 +2,7 @@
 // Names come from strangers: they enter the page as textContent only.
 
 import { Bar } from "/static/bar.js";
+import * as place from "/static/place.js";
 import { Player } from "/static/player.js";
 import * as words from "/static/words.js";
 
@@ -16,58 +17,66 @@ let chosen = wish.has("file") ? Number(wish.get("file")) : null; // index; null:
 let status = null; // the daemon's last word
 let silence = null; // why there is none: "away" or "gone"
 let hasStarted = false; // by itself, once the file was ready
-let isPolling = false;
+let polling = null; // the question under way
 
-const player = new Player(video, showProblem);
+const player = new Player(video, showProblem, canOpen);
 const bar = new Bar(by("bar"), (share) => player.jump(share * video.duration));
 
 // --- the daemon ---
 
-async function poll() {
-  if (isPolling || document.hidden) return;
-  isPolling = true;
+function poll() {
+  if (document.hidden && status) return null;
+  polling ??= ask().finally(() => (polling = null));
+  return polling;
+}
+
+async function ask() {
+  const asked = chosen;
   try {
-    const asked = chosen;
     const query = asked === null ? "" : `?file=${asked}`;
     const answer = await fetch(`status${query}`, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
     const news = answer.ok && (await answer.json());
     if (asked !== chosen) return; // another file was chosen meanwhile
+    silence = answer.ok ? null : answer.status === 404 ? "gone" : "away";
     if (news) heard(news);
-    else silence = answer.status === 404 ? "gone" : "away";
   } catch {
     silence = "away"; // no connection, or too slow: it may be starting again
-  } finally {
-    isPolling = false;
   }
   show();
 }
 
 function heard(news) {
   status = news;
-  silence = null;
-  player.hasIndex = news.is_whole ? true : (news.readiness?.index_ok ?? null);
   if (!player.url) openFile();
-  if (!hasStarted && player.url && (news.readiness?.ready ?? true)) {
-    hasStarted = true;
-    player.play();
-  }
+  if (hasStarted || !player.url || !news.readiness.ready) return;
+  hasStarted = true;
+  player.play();
 }
 
-// The file is opened once its index is here, or when nobody knows whether it is.
-function openFile() {
-  const file = status.files.find((one) => one.index === status.file);
-  if (!file || !file.wanted) return;
-  if (status.readiness && !(status.readiness.ready || player.hasIndex)) return;
-  showSubtitles();
-  player.open(file.url, Number(wish.get("t")) || 0, file.type.startsWith("audio/"));
-  wish.delete("t");
+async function canOpen() {
+  await poll();
+  return !silence && hasIndex();
 }
+
+const hasIndex = () => status.is_whole || (status.readiness.index_ok ?? status.readiness.ready);
+
+function openFile() {
+  const file = playing();
+  if (!file || !hasIndex()) return;
+  showSubtitles();
+  const from = wish.has("t") ? Number(wish.get("t")) || 0 : place.recall(file.url);
+  wish.delete("t");
+  player.open(file.url, from, file.type.startsWith("audio/"));
+}
+
+const playing = () => status?.files.find((one) => one.index === status.file);
 
 function choose(index) {
   if (status && index === status.file) return player.play();
   chosen = index;
   history.replaceState(null, "", `#file=${index}`);
   hasStarted = false;
+  keepPlace();
   showProblem(null);
   player.close();
   return poll();
@@ -81,8 +90,8 @@ function show() {
 }
 
 function showJob() {
-  document.title = status.name;
-  by("title").textContent = status.name;
+  document.title = words.plain(status.name);
+  set(by("title"), words.plain(status.name));
   by("progress").textContent = words.percent(status.progress);
   by("speed").textContent = words.speed(status.download_speed);
   by("peers").textContent = status.peers;
@@ -95,34 +104,36 @@ function showJob() {
 function showReadiness() {
   const { readiness } = status;
   const still = status.is_whole ? "" : words.standstill(status);
-  const reason = still || readiness?.reason || (status.is_whole ? "the whole file is here" : status.detail);
-  set(by("reason"), words.sentence(reason || "It is on its way"));
-  const isReady = status.is_whole || Boolean(readiness?.ready);
-  const isSlow = Boolean(still) || (isReady && !status.is_whole && readiness.plays_through !== "yes");
-  by("light").className = isSlow ? "slow" : isReady ? "ready" : "";
+  set(by("reason"), silence ? words.SILENCE[silence] : still || words.sentence(readiness.reason));
+  const isSlow = Boolean(silence || still) || (readiness.ready && readiness.plays_through !== "yes");
+  by("light").className = isSlow ? "slow" : readiness.ready ? "ready" : "";
 }
 
 function showNotice() {
-  let text = "";
-  if (silence === "gone") text = "This download is not there any more.";
-  else if (silence === "away") text = "The daemon does not answer. Trying again…";
-  else if (!status) text = "Asking the daemon…";
-  else if (!by("problem").hidden && video.error) text = "";
-  else if (!player.url) text = words.standstill(status) || words.sentence(`not yet: ${reasonToWait()}`);
-  else if (player.isWaiting) text = words.waiting(status);
-  else if (player.isRefused) text = "Press play";
-  by("notice").hidden = !text || (silence === "away" && isPlaying());
+  const text = notice();
+  by("notice").hidden = !text;
   set(by("notice"), text);
 }
 
-const reasonToWait = () => status.readiness?.reason || status.detail || "its files are not known yet";
+function notice() {
+  if (isPlaying() || (video.error && !by("problem").hidden)) return "";
+  if (silence) return words.SILENCE[silence];
+  if (!status) return "Asking the daemon…";
+  const reason = words.sentence(status.readiness.reason);
+  if (!player.url) return words.standstill(status) || `Not yet: ${status.readiness.reason}`;
+  if (player.isWaiting) return words.waiting(status);
+  if (player.isRefused) return "Press play";
+  return hasStarted ? "" : `${reason} It starts by itself.`;
+}
+
 const isPlaying = () => !video.paused && video.readyState >= 3;
 
 function showFiles() {
   by("files").hidden = status.files.length < 2;
   const list = by("files").querySelector("ol");
   while (list.children.length > status.files.length) list.lastChild.remove();
-  status.files.forEach((file, i) => showFile(list.children[i] || list.appendChild(row()), file));
+  const names = words.shortened(status.files.map((file) => file.name));
+  status.files.forEach((file, i) => showFile(list.children[i] || list.appendChild(row()), file, names[i]));
   by("more").hidden = !status.more;
   set(by("more"), `and ${status.more} more`);
 }
@@ -136,11 +147,11 @@ function row() {
   return item;
 }
 
-function showFile(item, file) {
+function showFile(item, file, called) {
   const button = item.firstChild;
   const [name, size] = button.children;
   item.dataset.index = file.index;
-  set(name, file.name);
+  set(name, words.plain(called));
   set(size, `${file.wanted ? words.percent(file.progress) : "not chosen"} · ${words.size(file.size)}`);
   button.disabled = !file.wanted;
   if (file.index === status.file) button.setAttribute("aria-current", "true");
@@ -160,7 +171,7 @@ function showSubtitles() {
 
 function languageName(code) {
   try {
-    return code && new Intl.DisplayNames(["en"], { type: "language" }).of(code);
+    return code && new Intl.DisplayNames(["en"], { type: "language", fallback: "none" }).of(code);
   } catch {
     return ""; // RangeError: letters that name no language
   }
@@ -169,9 +180,9 @@ function languageName(code) {
 function showProblem(problem) {
   const box = by("problem");
   box.hidden = !problem;
+  showNotice();
   if (!problem) return;
-  const file = status?.files.find((one) => one.index === status.file);
-  const kind = file?.name.includes(".") ? file.name.split(".").pop().slice(0, 5).toUpperCase() : "";
+  const kind = words.ending(playing().name);
   const [headline, text] = problem === "unopenable" ? words.PROBLEMS.unopenable(kind) : words.PROBLEMS[problem];
   set(box.querySelector("h2"), headline);
   const link = document.createElement("a");
@@ -195,6 +206,10 @@ function showPosition() {
   slider.setAttribute("aria-valuemax", Math.floor(video.duration));
   slider.setAttribute("aria-valuenow", Math.floor(player.time));
   slider.setAttribute("aria-valuetext", `${words.clock(player.time)} of ${words.clock(video.duration)}`);
+}
+
+function keepPlace() {
+  if (player.isOpen && video.duration) place.keep(player.url, player.time, video.duration);
 }
 
 const KEYS = {
@@ -221,5 +236,7 @@ for (const name of ["waiting", "playing", "seeking", "seeked", "pause", "play", 
   video.addEventListener(name, showNotice);
 }
 document.addEventListener("visibilitychange", poll);
+addEventListener("pagehide", keepPlace);
+video.addEventListener("pause", keepPlace);
 setInterval(poll, POLL_MS);
 poll();

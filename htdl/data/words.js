@@ -25,6 +25,20 @@ export function clock(seconds) {
   return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
 }
 
+// A stranger's text without what would turn other text around it: control characters and direction marks.
+export const plain = (text) => text.replace(/[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, "");
+
+// What a file's name ends in: "AVI"; nothing where it has no such ending.
+export const ending = (name) => /\.([a-z0-9]{1,5})$/i.exec(name)?.[1].toUpperCase() ?? "";
+
+// Paths without the folders that all of them lie in.
+export function shortened(paths) {
+  const folders = paths.map((path) => path.split("/").slice(0, -1));
+  let shared = 0;
+  while (folders.length && folders.every((one) => shared < one.length && one[shared] === folders[0][shared])) shared += 1;
+  return paths.map((path) => path.split("/").slice(shared).join("/"));
+}
+
 export function sentence(text) {
   const whole = text.charAt(0).toUpperCase() + text.slice(1);
   return /[.!?…]$/.test(whole) ? whole : `${whole}.`;
@@ -33,6 +47,11 @@ export function sentence(text) {
 export function percent(share) {
   return share >= 100 ? "all" : `${Math.floor(share)} %`; // never 100 before it is all
 }
+
+export const SILENCE = {
+  away: "The daemon does not answer. Trying again…",
+  gone: "This download is not there any more.",
+};
 
 // What is wrong with the job itself, so that what is missing will not come; "" while it goes on.
 export function standstill(status) {
@@ -53,14 +72,14 @@ export function waiting(status) {
   return `Waiting for the download: ${peers}, ${status.download_speed > 0 ? speed(status.download_speed) : "nothing comes at the moment"}`;
 }
 
-const ELSEWHERE = "htdl does not convert it here yet. mpv and VLC play it as it is, also while it downloads:";
+const ELSEWHERE = "htdl does not convert it yet; mpv and VLC play it as it is, also while it downloads:";
 
 // Why this browser does not play the file as it is: a headline, and what can be done.
 export const PROBLEMS = {
   blind: ["This browser plays only the sound: it has no decoder for this picture.", ELSEWHERE],
   silent: [
-    "No sound: this browser has no decoder for this sound.",
-    `A video that is silent by itself looks the same to the browser. Else it is AC-3, DTS or the like: ${ELSEWHERE}`,
+    "Silent: the browser has no decoder for this sound.",
+    `Often it is AC-3 or DTS; or the video has no sound at all. ${ELSEWHERE}`,
   ],
   unopenable: (kind) => [`This browser cannot open this kind of file${kind ? ` (${kind})` : ""}.`, ELSEWHERE],
   damaged: [

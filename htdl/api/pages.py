@@ -1,0 +1,159 @@
+"""The watch page: its static files, what they ask of the daemon, and the playlist for other players.
+
+The page itself holds nothing of a job: it asks `status` for all it shows.  Who may ask is the local server's
+guard to say; that the address holds the job's token is checked here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from htdl.api import answers, local, playlist, texts, watched
+from htdl.errors import NoSuchJob
+from htdl.jobs import JobFile, JobView
+from htdl.stream import sidecars, webvtt
+from htdl.stream.opening import open_regular
+from htdl.stream.video import Video
+
+if TYPE_CHECKING:
+    from htdl.core.service import Service
+
+MOST_SUBTITLE_BYTES = 4 << 20  # a film's are some 100 KiB
+
+_POLICY = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; media-src 'self'; "
+    "connect-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+_LIVE = texts.PROTECTION | _POLICY
+_STATIC = _LIVE | {"Cache-Control": "no-cache"}  # asked for again each time, and answered by 304
+_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Answer = Callable[[web.Request, JobView], Awaitable[web.StreamResponse]]
+
+
+def routes(service: Service) -> list[web.RouteDef]:
+    """For the local server, beside those of the videos."""
+    static = _static()
+    page = static.pop("watch.html")
+    pages, job = _Pages(service, page), "/watch/{job}/{token}"
+    return [
+        web.get(f"{job}/", pages.of_job(pages.show)),
+        web.get(f"{job}/status", pages.of_job(pages.status)),
+        web.get(f"{job}/job.m3u", pages.of_job(pages.playlist)),
+        web.get(job + r"/subtitle/{index:\d{1,9}}.vtt", pages.of_job(pages.subtitle)),
+        *(web.get(f"/static/{name}", file.serve) for name, file in static.items()),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Static:
+    body: bytes
+    kind: str
+    etag: str
+
+    async def serve(self, request: web.Request) -> web.Response:
+        response = web.Response(headers=_STATIC)
+        response.etag = self.etag
+        if any(tag.value in {self.etag, "*"} for tag in request.if_none_match or ()):
+            response.set_status(304)
+        else:
+            response.content_type, response.charset, response.body = self.kind, "utf-8", self.body
+        return response
+
+
+def _static() -> dict[str, _Static]:
+    """The page's files by name, read once."""
+    found = {}
+    for file in (resources.files("htdl") / "data").iterdir():
+        kind = _TYPES.get(PurePosixPath(file.name).suffix)
+        if kind:
+            body = file.read_bytes()
+            found[file.name] = _Static(body, kind, hashlib.sha256(body).hexdigest()[:32])
+    return found
+
+
+class _Pages:
+    def __init__(self, service: Service, page: _Static) -> None:
+        self._service = service
+        self._page = page
+
+    def of_job(self, answer: Answer) -> Handler:
+        """The same 404 for a wrong token as for a job that is not there."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            try:
+                view = await self._service.get(local.job_id(request, self._service))
+            except NoSuchJob as exc:
+                raise local.not_here() from exc
+            return await answer(request, view)
+
+        return handle
+
+    async def show(self, request: web.Request, view: JobView) -> web.StreamResponse:
+        return await self._page.serve(request)
+
+    async def status(self, request: web.Request, view: JobView) -> web.StreamResponse:
+        index = request.query.get("file", "")
+        wanted = int(index) if index.isascii() and index.isdecimal() and len(index) < 10 else None
+        return answers.json(watched.status_object(self._service, view, wanted), headers=_LIVE)
+
+    async def playlist(self, request: web.Request, view: JobView) -> web.StreamResponse:
+        origin = f"{request.scheme}://{request.host}"
+        token = self._service.streams.token(view.job.id)
+
+        def url(file: JobFile) -> str:
+            return origin + watched.stream_path(token, view.job.id, file)
+
+        videos = [file for file in view.files if file.wanted and sidecars.is_video(file)]
+        entries = [
+            playlist.Entry(
+                PurePosixPath(video.path).name,
+                url(video),
+                subtitles=tuple(map(url, sidecars.subtitles_of(video, view.files))),
+            )
+            for video in videos
+        ]
+        return web.Response(
+            body=playlist.m3u(entries).encode(),
+            headers=_LIVE | {"Content-Type": playlist.CONTENT_TYPE},
+        )
+
+    async def subtitle(self, request: web.Request, view: JobView) -> web.StreamResponse:
+        index = int(request.match_info["index"])
+        file = next((x for x in view.files if x.index == index and x.wanted), None)
+        if file is None or sidecars.suffix(file) not in sidecars.WEB or file.size > MOST_SUBTITLE_BYTES:
+            raise local.not_here()
+        video = await self._service.streams.open(view.job.id, index)
+        data = await _whole(video, self._service.config.stream.wait_seconds)
+        return web.Response(
+            body=await asyncio.to_thread(webvtt.from_sidecar, data),
+            content_type="text/vtt",
+            charset="utf-8",
+            headers=_LIVE,
+        )
+
+
+async def _whole(video: Video, patience: float) -> bytes:
+    """All bytes of a small file, once they are here.  Raises Stalled, StreamEnded, NoSuchJob."""
+    with video.read(0, video.size) as reader:
+        while await reader.next(patience):
+            pass
+    try:
+        return await asyncio.to_thread(_read, video)
+    except OSError as exc:  # somebody removed it, or put something else there
+        raise local.not_here() from exc
+
+
+def _read(video: Video) -> bytes:
+    with open_regular(video.folder, video.path) as file:
+        return file.read(MOST_SUBTITLE_BYTES)

@@ -1,0 +1,113 @@
+"""What the watch page is told about a job: the JSON of its `status`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from htdl import wire
+from htdl.errors import HtdlError
+from htdl.jobs import JobFile, JobView
+from htdl.stream import sidecars
+from htdl.stream.ranges import media_type
+
+if TYPE_CHECKING:
+    from htdl.core.service import Service
+
+MOST_FILES = 500  # that the page lists; each is sent again every second
+MOST_RUNS = 2000  # that its bar is told of; no screen shows more
+
+
+def stream_path(token: str, job_id: str, file: JobFile) -> str:
+    """Of a file on the server that also serves the page."""
+    return f"/stream/{job_id}/{token}/{file.index}/{quote(PurePosixPath(file.path).name, safe='')}"
+
+
+def status_object(service: Service, view: JobView, index: int | None) -> dict[str, Any]:
+    """The job, and of its file `index`, else of its main one, what is here and whether it can be watched.
+
+    `file` is the index of that file, null where there is none to play.  `runs` are what is here of it, as
+    fractions of its size.
+    """
+    job, streams = view.job, service.streams
+    token = streams.token(job.id)
+    playing = _playing(service, view, index)
+    shown = _shown(view.files, playing)
+    verdict = view.readiness
+    if playing:
+        streams.attend(job.id, playing.index)
+        verdict = streams.readiness(job, view.files, playing.index)
+    runs = _runs(service, view, playing)
+    return {
+        "name": job.name or job.info_hash,
+        "status": job.status,
+        "wish": job.wish,
+        "detail": job.detail,
+        "blocked_by": job.blocked_by,
+        "error_message": job.error_message,
+        "progress": wire.progress_exact(job),
+        "download_speed": job.download_speed,
+        "eta_seconds": job.eta_seconds,
+        "peers": job.peers,
+        "file": playing.index if playing else None,
+        "is_whole": runs == [(0.0, 1.0)],
+        "runs": runs,
+        "readiness": verdict,
+        "files": [_file_object(file, stream_path(token, job.id, file)) for file in shown],
+        "more": len(_listed(view.files)) - len(shown),
+        "subtitles": _subtitles(playing, view.files) if playing else [],
+    }
+
+
+def _playing(service: Service, view: JobView, index: int | None) -> JobFile | None:
+    try:
+        return service.streams.file(view.job, view.files, index)
+    except HtdlError:  # no such file, not chosen, or removed: the page says so by `readiness` and `detail`
+        return None
+
+
+def _runs(service: Service, view: JobView, file: JobFile | None) -> list[tuple[float, float]]:
+    if file is None:
+        return []
+    if file.progress >= 100:
+        return [(0.0, 1.0)]
+    size = max(1, file.size)
+    runs = service.streams.runs(view.job.id, file)[:MOST_RUNS]
+    return [(run.start / size, run.stop / size) for run in runs]
+
+
+def _listed(files: Sequence[JobFile]) -> list[JobFile]:
+    """The videos; where there is none, everything."""
+    return [file for file in files if sidecars.is_video(file)] or list(files)
+
+
+def _shown(files: Sequence[JobFile], playing: JobFile | None) -> list[JobFile]:
+    shown = _listed(files)[:MOST_FILES]
+    return [*shown, playing] if playing and playing not in shown else shown
+
+
+def _file_object(file: JobFile, url: str) -> dict[str, Any]:
+    return {
+        "index": file.index,
+        "name": file.path,
+        "size": file.size,
+        "wanted": file.wanted,
+        "progress": file.progress,
+        "type": media_type(file.path),
+        "url": url,
+    }
+
+
+def _subtitles(video: JobFile, files: Sequence[JobFile]) -> list[dict[str, Any]]:
+    """`url` is relative to the page's."""
+    return [
+        {
+            "url": f"subtitle/{file.index}.vtt",
+            "language": sidecars.language(file),
+            "label": sidecars.label(file, video),
+        }
+        for file in sidecars.subtitles_of(video, files)
+        if sidecars.suffix(file) in sidecars.WEB
+    ]
