@@ -7,7 +7,8 @@ from math import ceil
 
 from htdl.jobs import Readiness
 from htdl.stream.container.container import Container
-from htdl.stream.container.course import Points, course, offset_at, seconds_at
+from htdl.stream.container.course import course, offset_at, seconds_at
+from htdl.stream.container.found import Points
 
 START_SECONDS = 5.0  # so much must be here before a player begins (measured: players read 2-5 s ahead)
 INDEXED_MARGIN = 1.1  # speeds swing: the course is run this much faster than it will be played

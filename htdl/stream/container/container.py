@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-Read = Callable[[int, int], bytes | None]
-"""`read(offset, count)`: those bytes of the file, or None when not all of them are here yet."""
+from htdl.stream.container import avi, mkv, mp4, ts
+from htdl.stream.container.found import AHEAD, Broken, File, Found, Missing, Points, Read, merged
+
+_MAGIC_BYTES = 1024
+_UNKNOWN_BYTES = 1 << 20  # at both ends of a file whose format is not known: head and index of most formats
+
+_NONSENSE = (Broken, struct.error, ValueError, IndexError, OverflowError)  # what parsing garbage may raise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,15 +28,55 @@ class Container:
     needed: tuple[range, ...] = ()
     index_ok: bool = False  # head and index are here, and the first media bytes follow
     duration: float | None = None
-    points: tuple[tuple[float, int], ...] = ()
-
-
-EDGE_BYTES = 1 << 20
+    points: Points = ()
 
 
 def examine(read: Read, size: int) -> Container:
-    """What a file of this size says of itself, as far as it is here."""
-    needed = (range(min(size, EDGE_BYTES)), range(max(0, size - EDGE_BYTES), size))
-    return Container(
-        kind="", needed=needed, index_ok=all(read(part.start, len(part)) is not None for part in needed)
-    )
+    """Look at a file of `size` bytes, of which `read` gives what is here.
+
+    By what it holds, never by its name; of bounded time and memory, whatever it holds.  Raises only what
+    `read` raises, and blocks as that does.
+    """
+    file = File(read, size)
+    try:
+        head = file.take(0, min(size, _MAGIC_BYTES))
+    except Missing:
+        return Container(kind="", needed=(range(min(size, AHEAD)),))
+    kind, look = _recognise(head)
+    found = Found()
+    try:
+        is_here = _look(look, file, found)
+    except _NONSENSE:
+        kind, found = "", Found()
+        is_here = _look(_look_at_both_ends, file, found)
+    needed = merged(range(part.start, min(part.stop, size)) for part in found.needed)
+    return Container(kind=kind, needed=needed, index_ok=is_here, duration=found.duration, points=found.points)
+
+
+def _look(look: Callable[[File, Found], None], file: File, found: Found) -> bool:
+    """Whether all that it needs is here."""
+    try:
+        look(file, found)
+        for part in merged(found.needed):
+            file.require(part)
+    except Missing as missing:
+        found.needed.append(missing.part)
+        return False
+    return True
+
+
+def _recognise(head: bytes) -> tuple[str, Callable[[File, Found], None]]:
+    if head.startswith(mkv.MAGIC):
+        return ("webm" if b"webm" in head[:64] else "mkv"), mkv.look
+    if head[4:8] in mp4.FIRST_BOXES:
+        return "mp4", mp4.look
+    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+        return "avi", avi.look
+    if ts.packet_length(head):
+        return "ts", ts.look
+    return "", _look_at_both_ends
+
+
+def _look_at_both_ends(file: File, found: Found) -> None:
+    found.need(0, min(file.size, _UNKNOWN_BYTES))
+    found.need(max(0, file.size - _UNKNOWN_BYTES), file.size)

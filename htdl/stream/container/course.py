@@ -8,8 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 
 from htdl.stream.container.container import Container
-
-Points = tuple[tuple[float, int], ...]
+from htdl.stream.container.found import Points
 
 
 def course(container: Container, size: int) -> Points:

@@ -1,0 +1,76 @@
+"""Small videos, made by the real ffmpeg: a test picture with a clock, and a tone."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.tools import require
+
+_H264 = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "25"]
+_AAC = ["-c:a", "aac", "-b:a", "64k"]
+
+KINDS: dict[str, tuple[str, list[str]]] = {
+    "mp4": (".mp4", [*_H264, *_AAC, "-movflags", "+faststart"]),  # index first
+    "mp4-end": (".mp4", [*_H264, *_AAC]),  # index last
+    "mp4-ac3": (".mp4", [*_H264, "-c:a", "ac3", "-movflags", "+faststart"]),  # silent in browsers
+    "mp4-hevc": (".mp4", ["-c:v", "libx265", "-preset", "ultrafast", "-tag:v", "hvc1", *_AAC]),
+    "mp4-fragmented": (".mp4", [*_H264, *_AAC, "-movflags", "+frag_keyframe+empty_moov"]),
+    "mp4-dash": (".mp4", [*_H264, "-an", "-movflags", "+frag_keyframe+empty_moov+dash+global_sidx"]),
+    "mkv": (".mkv", [*_H264, *_AAC]),  # Cues at the end
+    "mkv-front": (".mkv", [*_H264, *_AAC, "-reserve_index_space", "8k", "-cues_to_front", "1"]),
+    "mkv-subtitles": (".mkv", [*_H264, *_AAC, "-c:s", "srt"]),
+    "webm": (".webm", ["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus"]),
+    "avi": (".avi", ["-c:v", "mpeg4", "-q:v", "5", "-c:a", "mp2"]),
+    "ts": (".ts", [*_H264, *_AAC]),
+    "flv": (".flv", [*_H264, *_AAC]),
+}
+
+
+def clip(
+    folder: Path, kind: str = "mp4", *, seconds: float = 5, size: str = "320x180", noise: int = 0
+) -> Path:
+    """A video of that kind in `folder`, made once for each set of arguments; its name tells them.
+
+    About 60 kB a second; `noise` (0-100) makes it larger, 20 of it some 500 kB.  Skips the test where ffmpeg
+    or one of its encoders is missing.
+    """
+    suffix, arguments = KINDS[kind]
+    path = folder / f"{kind}-{seconds:g}s-{size}-{noise}{suffix}"
+    if not path.exists():
+        _make(path, [*_sources(folder, kind, seconds, size, noise), *arguments], seconds)
+    return path
+
+
+def _sources(folder: Path, kind: str, seconds: float, size: str, noise: int) -> list[str]:
+    picture = f"testsrc2=size={size}:rate=25" + (f",noise=alls={noise}:allf=t" if noise else "")
+    sources = ["-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000"]
+    if kind == "mkv-subtitles":
+        words = folder / "words.srt"
+        words.write_text("\n".join(_cue(second) for second in range(int(seconds))))
+        sources += ["-i", str(words)]
+    return sources
+
+
+def _cue(second: int) -> str:
+    begin, end = (f"00:{at // 60:02d}:{at % 60:02d},000" for at in (second, second + 1))
+    return f"{second + 1}\n{begin} --> {end}\nThis is second {second}.\n"
+
+
+def _make(path: Path, arguments: list[str], seconds: float) -> None:
+    """To a name of its own first: two tests may want the same clip, and one may be stopped half-way."""
+    part = path.with_name(f"part-{path.name}")
+    command = [require("ffmpeg"), "-nostdin", "-v", "error", "-y", *arguments, "-t", str(seconds)]
+    done = subprocess.run(
+        [*command, "-fflags", "+bitexact", str(part)],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    if "Unknown encoder" in done.stderr:
+        pytest.skip(f"ffmpeg has no encoder for {path.name}")
+    assert done.returncode == 0, done.stderr
+    part.replace(path)
