@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_VALIDATORS = {"ETag", "Last-Modified", "Cache-Control"}  # what a 304 tells, RFC 9110 section 15.4.5
 _ATTR_CHAR = "!#$&+-.^_`|~"  # RFC 8187 section 3.2.1, beside letters and digits
 
 
@@ -43,7 +44,9 @@ class Videos:
         if outcome is Outcome.FAILED:
             return texts.failure(BadRequest("the video is not the one that was asked for"), status=412)
         if outcome is Outcome.NOT_MODIFIED:
-            return web.StreamResponse(status=304, headers=headers)
+            return web.StreamResponse(
+                status=304, headers={x: headers[x] for x in headers.keys() & _VALIDATORS}
+            )
         asked = ranges.parse(fields.get("Range"), video.size) if outcome is Outcome.PROCEED else None
         if asked == []:
             return _unsatisfiable(video)
