@@ -63,8 +63,8 @@ class Connection(web.RequestHandler):
         """What never reached a route: bytes that are not HTTP, headers that are too large."""
         if request.writer.output_size:
             raise ConnectionError("the answer has begun: only closing the connection can tell now")
-        # its first line alone: those below quote the request, which may hold a token
-        reason = (message or "").split("\n", 1)[0].strip(": ") or "it cannot be read"
+        # not what follows: it quotes the request, which may hold a token
+        reason = (message or "").split("\n", 1)[0].split(":", 1)[0].strip() or "it cannot be read"
         log.debug("not HTTP: %s", reason)
         response = self._failure(BadRequest(f"this is not an HTTP request: {reason}"), status=status)
         response.headers[wire.VERSION_HEADER] = htdl.__version__

@@ -73,6 +73,8 @@ class Body:
             async with asyncio.timeout(STUCK_SECONDS):
                 sent = await self._sendfile(file, block)
         except TimeoutError as exc:
+            if self._request.transport is not None:
+                self._request.transport.abort()  # to close it would wait for the client
             raise ConnectionResetError("the client takes nothing") from exc
         self.sent += sent
         if sent < len(block):
