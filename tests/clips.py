@@ -9,7 +9,7 @@ import pytest
 
 from tests.tools import require
 
-_H264 = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "25"]
+_H264 = ["-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-g", "25"]
 _AAC = ["-c:a", "aac", "-b:a", "64k"]
 
 KINDS: dict[str, tuple[str, list[str]]] = {

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 
 from htdl.stream.container.found import MAX_INDEX, Broken, File, Found, buckets, growing
 
-MAX_CHUNKS = 1000  # on one level that are looked at
+MAX_CHUNKS = 1000  # of a file that are looked at
+MAX_CHILDREN = 200  # of a chunk
 MAX_HEAD = 4 << 20
 MAX_FIRST_FRAME = 64 << 20  # uncompressed 8K
 MAX_INDEXES = 512  # of one stream, a GiB each
@@ -65,7 +66,8 @@ def look(file: File, found: Found) -> None:
     raise Broken
 
 
-def _chunks(file: File, offset: int, stop: int) -> Iterator[Chunk]:
+def _chunks(file: File, offset: int, stop: int, inside: bytes = b"") -> Iterator[Chunk]:
+    """Those side by side; of a list that is named `inside`, what it holds follows."""
     for _ in range(MAX_CHUNKS):
         if stop - offset < 8:
             return
@@ -76,12 +78,12 @@ def _chunks(file: File, offset: int, stop: int) -> Iterator[Chunk]:
             name, body = file.take(body, 4), body + 4
         chunk = Chunk(name, body, max(body, end))
         yield chunk
-        offset = chunk.next
+        offset = chunk.body if name == inside else chunk.next
 
 
 def _inner(view: memoryview) -> Iterator[tuple[bytes, memoryview]]:
     offset = 0
-    for _ in range(MAX_CHUNKS):
+    for _ in range(MAX_CHILDREN):
         if len(view) - offset < 8:
             return
         name, length = struct.unpack_from("<4sI", view, offset)
@@ -102,9 +104,6 @@ def _read_head(view: memoryview) -> _Head:
         elif name == b"strl":
             _read_stream(body, head)
             head.streams += 1
-        elif name == b"odml":  # counts the frames of all parts, `avih` those of the first
-            inner = dict(_inner(body)).get(b"dmlh")
-            head.frames = max(head.frames, struct.unpack_from("<I", inner)[0]) if inner else head.frames
     return head
 
 
@@ -115,7 +114,7 @@ def _read_stream(view: memoryview, head: _Head) -> None:
         scale, rate, _, length = struct.unpack_from("<4I", header, 20)
         head.video = head.streams
         if scale and rate:
-            head.frame, head.frames = scale / rate, max(head.frames, length)
+            head.frame, head.frames = scale / rate, length or head.frames
     index = inner.get(b"indx")
     if index and index[3] == 0:  # an index of indexes
         (count,) = struct.unpack_from("<I", index, 4)
@@ -125,9 +124,7 @@ def _read_stream(view: memoryview, head: _Head) -> None:
 
 def _first_frame(file: File, movi: Chunk, head: _Head) -> int:
     """Where the first picture ends; the first chunk's end where no stream is video."""
-    for chunk in _chunks(file, movi.body, movi.stop or file.size):
-        if chunk.name == b"rec ":  # a list of what plays together
-            return _first_frame(file, chunk, head)
+    for chunk in _chunks(file, movi.body, file.size, inside=b"rec "):  # what plays together
         if head.video is None or chunk.name[:2] == b"%02d" % head.video:
             if chunk.stop - chunk.body > MAX_FIRST_FRAME:
                 raise Broken
@@ -137,9 +134,10 @@ def _first_frame(file: File, movi: Chunk, head: _Head) -> int:
 
 def _read_indexes(file: File, found: Found, head: _Head, movi: Chunk) -> None:
     if head.indexes:
+        if sum(len(part) for _, part in head.indexes) > MAX_INDEX:
+            raise Broken
         for _, part in head.indexes:
-            if len(part) <= MAX_INDEX and part.stop <= file.size:
-                found.need(part.start, part.stop)
+            found.need(part.start, min(part.stop, file.size))
         _read_opendml(file, found, head)
     elif head.has_index and movi.next < file.size:
         found.need(movi.next, movi.next + file.ahead(movi.next))
@@ -173,7 +171,7 @@ def _read_opendml(file: File, found: Found, head: _Head) -> None:
     """Each index of the video stream: entries of offset and length, from a base."""
     points, frames = [], 0
     for stream, part in head.indexes:
-        if stream == head.video and 32 <= len(part) <= MAX_INDEX and part.stop <= file.size:
+        if stream == head.video and len(part) >= 32 and part.stop <= file.size:
             data = file.take(part.start, len(part))
             count, base = struct.unpack_from("<I4xQ", data, 12)
             table = _table(data[32 : 32 + count * 8][: (len(data) - 32) // 8 * 8])
@@ -182,7 +180,9 @@ def _read_opendml(file: File, found: Found, head: _Head) -> None:
                 end = base + offsets[stop - 1] + (lengths[stop - 1] & 0x7FFFFFFF)
                 points.append(((frames + stop) * head.frame, end))
             frames += len(offsets)
-    found.points = growing([(0.0, 0), *points], file.size) if points else ()
+    if points:
+        found.points = growing([(0.0, 0), *points], file.size)
+        found.duration = frames * head.frame  # the header may count those of the first part only
 
 
 def _table(data: bytes) -> array[int]:

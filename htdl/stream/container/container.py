@@ -43,14 +43,19 @@ def examine(read: Read, size: int) -> Container:
     except Missing:
         return Container(kind="", needed=(range(min(size, AHEAD)),))
     kind, look = _recognise(head)
-    found = Found()
+    found = Found(size)
     try:
         is_here = _look(look, file, found)
     except _NONSENSE:
-        kind, found = "", Found()
+        kind, found = "", Found(size)
         is_here = _look(_look_at_both_ends, file, found)
-    needed = merged(range(part.start, min(part.stop, size)) for part in found.needed)
-    return Container(kind=kind, needed=needed, index_ok=is_here, duration=found.duration, points=found.points)
+    return Container(
+        kind=kind,
+        needed=merged(found.needed),
+        index_ok=is_here,
+        duration=found.duration,
+        points=found.points,
+    )
 
 
 def _look(look: Callable[[File, Found], None], file: File, found: Found) -> bool:
@@ -60,7 +65,7 @@ def _look(look: Callable[[File, Found], None], file: File, found: Found) -> bool
         for part in merged(found.needed):
             file.require(part)
     except Missing as missing:
-        found.needed.append(missing.part)
+        found.need(missing.part.start, missing.part.stop)
         return False
     return True
 
@@ -78,5 +83,5 @@ def _recognise(head: bytes) -> tuple[str, Callable[[File, Found], None]]:
 
 
 def _look_at_both_ends(file: File, found: Found) -> None:
-    found.need(0, min(file.size, _UNKNOWN_BYTES))
+    found.need(0, _UNKNOWN_BYTES)
     found.need(max(0, file.size - _UNKNOWN_BYTES), file.size)

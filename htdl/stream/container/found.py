@@ -61,12 +61,15 @@ class File:
 
 @dataclass(slots=True)
 class Found:
+    """See `Container`; `size` is the file's: nothing beyond is ever needed."""
+
+    size: int
     needed: list[range] = field(default_factory=list)
     duration: float | None = None
     points: Points = ()
 
     def need(self, start: int, stop: int) -> None:
-        self.needed.append(range(start, stop))
+        self.needed.append(range(start, min(stop, self.size)))
 
 
 def merged(parts: Iterable[range]) -> tuple[range, ...]:

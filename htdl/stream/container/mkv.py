@@ -7,6 +7,7 @@ head at the beginning lists at the end.
 from __future__ import annotations
 
 import struct
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from htdl.stream.container.ebml import Element, element, elements, number, variable
@@ -14,9 +15,11 @@ from htdl.stream.container.found import MAX_INDEX, Broken, File, Found, buckets,
 
 MAGIC = b"\x1a\x45\xdf\xa3"
 MAX_ELEMENTS = 1000  # before the first cluster, or in one, that are looked at
+MAX_CHILDREN = 200  # of an element in memory
+MAX_LISTED = 16  # places that the seek head names
 MAX_BODY = 4 << 20  # of what is read whole before the first cluster
 MAX_CUES = 8 << 20  # larger ones are needed, and not read for points: two hours have about 0.2 MiB
-MAX_CUE_POINTS = 600_000
+MAX_CUE_POINTS = 200_000  # that are read; the rest of the film is taken as even
 MAX_BLOCK = 16 << 20
 
 SEGMENT, SEEK_HEAD, INFO, TRACKS, CUES = 0x18538067, 0x114D9B74, 0x1549A966, 0x1654AE6B, 0x1C53BB6B
@@ -36,6 +39,7 @@ class _Segment:
     scale: int = 1_000_000  # nanoseconds a unit of time
     units: float = 0.0
     video: int | None = None
+    read: set[int] = field(default_factory=set)  # the elements of which there is one, and it was read
 
 
 def look(file: File, found: Found) -> None:
@@ -47,8 +51,9 @@ def look(file: File, found: Found) -> None:
     cluster = _read_head(file, found, known)
     found.need(0, _first_block(file, cluster, known))
     for offset in sorted(known.listed):
-        if offset > cluster.start:
-            _read_listed(file, found, known, offset)
+        if offset >= (cluster.stop or file.size):
+            with suppress(Broken):  # an index that cannot be read is no reason not to play
+                _read_listed(file, found, known, offset)
 
 
 def _stop(one: Element) -> int:
@@ -73,6 +78,9 @@ def _read_head(file: File, found: Found, known: _Segment) -> Element:
 
 def _read_element(file: File, found: Found, known: _Segment, one: Element) -> None:
     length = _stop(one) - one.body
+    if one.name in known.read:
+        return
+    known.read.add(one.name)
     if one.name == CUES:
         _read_cues(file, found, known, one)
     elif one.name in (SEEK_HEAD, INFO, TRACKS) and length <= MAX_BODY:
@@ -87,7 +95,7 @@ def _read_element(file: File, found: Found, known: _Segment, one: Element) -> No
 
 def _read_seek_head(body: memoryview, file: File, found: Found, known: _Segment) -> None:
     """What it lists near the end is asked for at once, before the first cluster has been found."""
-    for name, seek in elements(body, MAX_ELEMENTS):
+    for name, seek in elements(body, MAX_LISTED):
         inner = dict(elements(seek, 8)) if name == SEEK else {}
         if SEEK_POSITION in inner:
             offset = known.data + number(inner[SEEK_POSITION])
@@ -98,7 +106,7 @@ def _read_seek_head(body: memoryview, file: File, found: Found, known: _Segment)
 
 
 def _read_info(body: memoryview, found: Found, known: _Segment) -> None:
-    inner = dict(elements(body, MAX_ELEMENTS))
+    inner = dict(elements(body, MAX_CHILDREN))
     known.scale = number(inner[TIMESTAMP_SCALE]) if TIMESTAMP_SCALE in inner else known.scale
     raw = inner.get(DURATION, memoryview(b""))
     known.units = struct.unpack(">d" if len(raw) == 8 else ">f", raw)[0] if len(raw) in (4, 8) else 0.0
@@ -107,8 +115,8 @@ def _read_info(body: memoryview, found: Found, known: _Segment) -> None:
 
 
 def _read_tracks(body: memoryview, known: _Segment) -> None:
-    for name, entry in elements(body, MAX_ELEMENTS):
-        inner = dict(elements(entry, MAX_ELEMENTS)) if name == TRACK_ENTRY else {}
+    for name, entry in elements(body, MAX_CHILDREN):
+        inner = dict(elements(entry, MAX_CHILDREN)) if name == TRACK_ENTRY else {}
         if {TRACK_TYPE, TRACK_NUMBER} <= inner.keys() and number(inner[TRACK_TYPE]) == VIDEO:
             known.video = number(inner[TRACK_NUMBER]) if known.video is None else known.video
 
@@ -147,7 +155,8 @@ def _read_listed(file: File, found: Found, known: _Segment, offset: int) -> None
     if one.name == CLUSTER or stop - offset > MAX_INDEX:
         return
     found.need(offset, stop)
-    if one.name == CUES:
+    if one.name == CUES and CUES not in known.read:
+        known.read.add(CUES)
         _read_cues(file, found, known, one)
 
 

@@ -9,12 +9,16 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from htdl.stream.container.found import MAX_INDEX, Broken, File, Found, Points, growing
 from htdl.stream.container.samples import Track, track_of
 
 FIRST_BOXES = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"styp"}
-MAX_BOXES = 1000  # on one level that are looked at
+MAX_BOXES = 1000  # of a file that are looked at
+MAX_CHILDREN = 200  # of a box
+MAX_TRACKS = 8  # of pictures and sound
+MAX_MOOV = 4 * MAX_INDEX
 MAX_FIRST_SAMPLE = 16 << 20
 FRAGMENT_BYTES = 256 << 10  # of the first fragment's media: its first frame is in there
 
@@ -40,6 +44,8 @@ def look(file: File, found: Found) -> None:
     if b"moov" not in boxes:
         raise Broken
     moov = boxes[b"moov"]
+    if moov.stop - moov.start > MAX_MOOV:
+        raise Broken
     found.need(moov.start, moov.stop)
     if moov.stop - moov.body <= MAX_INDEX:
         _read_moov(file.take(moov.body, moov.stop - moov.body), file, found)
@@ -67,7 +73,7 @@ def _top_boxes(file: File) -> Iterator[Box]:
 def children(view: memoryview) -> Iterator[tuple[bytes, memoryview]]:
     """The boxes within a box, each with its body; ends at what makes no sense."""
     offset = 0
-    for _ in range(MAX_BOXES):
+    for _ in range(MAX_CHILDREN):
         if len(view) - offset < 8:
             return
         length, kind = struct.unpack_from(">I4s", view, offset)
@@ -95,15 +101,14 @@ def _read_moov(data: bytes, file: File, found: Found) -> None:
     moov = memoryview(data)
     header = child(moov, b"mvhd")
     found.duration = _duration(header) if header else None
-    tracks: list[Track] = []
-    for kind, body in children(moov):
-        if kind == b"trak" and (track := _track(body)):
-            tracks.append(track)
-    for track in tracks:
+    traks = [body for kind, body in children(moov) if kind == b"trak"]
+    points: list[tuple[float, int]] = []
+    for track in islice(filter(None, map(_track, traks)), MAX_TRACKS):
         first = track.first_sample
         if len(first) <= MAX_FIRST_SAMPLE and first.stop <= file.size:
             found.need(first.start, first.stop)
-    found.points = growing((point for track in tracks for point in track.points()), file.size)
+        points += track.points()
+    found.points = growing(points, file.size)
 
 
 def _track(trak: memoryview) -> Track | None:

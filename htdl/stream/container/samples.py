@@ -17,7 +17,7 @@ from operator import mul
 from htdl.stream.container.found import buckets
 
 MAX_SAMPLES = 4_000_000  # 24 h of sound have about that many
-MAX_RUNS = 1_000_000
+MAX_RUNS = 500_000  # of frames at varying rates
 
 
 @dataclass(frozen=True, slots=True)
