@@ -22,9 +22,11 @@ KINDS: dict[str, tuple[str, list[str]]] = {
     "mkv": (".mkv", [*_H264, *_AAC]),  # Cues at the end
     "mkv-front": (".mkv", [*_H264, *_AAC, "-reserve_index_space", "8k", "-cues_to_front", "1"]),
     "mkv-subtitles": (".mkv", [*_H264, *_AAC, "-c:s", "srt"]),
+    "mkv-live": (".mkv", [*_H264, *_AAC, "-live", "1"]),  # neither lengths, duration nor Cues
     "webm": (".webm", ["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus"]),
     "avi": (".avi", ["-c:v", "mpeg4", "-q:v", "5", "-c:a", "mp2"]),
     "ts": (".ts", [*_H264, *_AAC]),
+    "m2ts": (".m2ts", [*_H264, "-c:a", "ac3", "-mpegts_m2ts_mode", "1"]),  # as on a disc
     "flv": (".flv", [*_H264, *_AAC]),
 }
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from htdl.cli import clip as demo
 from htdl.stream.container.container import Container
 from htdl.stream.container.course import offset_at, seconds_at
 from tests.clips import KINDS
@@ -98,7 +99,7 @@ def test_an_index_at_the_end_is_asked_for_before_the_middle(made: Made) -> None:
     assert found.needed[-1].stop == len(data)
 
 
-@pytest.mark.parametrize("kind", ["mp4", "mp4-end", "mp4-dash", "mkv", "webm", "avi", "ts"])
+@pytest.mark.parametrize("kind", ["mp4", "mp4-end", "mp4-dash", "mkv", "webm", "avi", "ts", "m2ts"])
 def test_the_duration_is_the_true_one(made: Made, kind: str) -> None:
     found = whole(made(kind).read_bytes())
     assert found.duration == pytest.approx(
@@ -138,10 +139,17 @@ def test_time_and_bytes_are_each_the_inverse_of_the_other(made: Made, kind: str)
     assert offset_at(points, 1e9) == points[-1][1]
 
 
-@pytest.mark.parametrize("kind", ["ts", "flv", "mp4-fragmented"])
+@pytest.mark.parametrize("kind", ["ts", "flv", "mp4-fragmented", "mkv-live"])
 def test_no_points_where_there_is_no_index(made: Made, kind: str) -> None:
     found: Container = whole(made(kind).read_bytes())
     assert (found.index_ok, found.points) == (True, ())
+
+
+def test_the_demo_s_clip_is_read(tmp_path: Path) -> None:
+    size = demo.write(tmp_path / "demo.avi", 2)
+    found = Arriving((tmp_path / "demo.avi").read_bytes()).until_ok()
+    assert (found.kind, found.duration) == ("avi", 2.0)
+    assert offset_at(found.points, 1.0) == pytest.approx(size / 2, rel=0.02)
 
 
 def test_an_attachment_before_the_first_cluster_is_needed(made: Made, tmp_path: Path) -> None:
