@@ -99,21 +99,19 @@ class Streams:
 
         Raises NoSuchJob, Refused for what cannot be watched, TimedOut when its turn does not come.
         """
-        job = await self._book.find(prefix)
+        job, arriving = await self._book.find(prefix), None
         if job.status not in _WHOLE:
-            _reject_idle(job)
-            await self._held(job.id)
-            job = await self._book.find(job.id)
+            arriving = await self._held(job.id)
+            job = self._book.living.get(job.id, job)
         file = self.file(job, await self._book.files_of(job), index)
-        if job.status in _WHOLE:
+        if arriving is None or job.status in _WHOLE:
             return self._video(job, file, lambda start, stop: WholeReader(start, stop), is_whole=True)
-        arriving = self._arriving[job.id]
         self.attend(job.id, file.index)
-        span = arriving.torrent.span(file)
+        arrival, span = arriving.arrival, arriving.torrent.span(file)
         return self._video(
             job,
             file,
-            lambda start, stop: arriving.arrival.open(span, start, stop),
+            lambda start, stop: arrival.open(span, start, stop),
             is_whole=arriving.torrent.head(span, 0) == file.size,
         )
 
@@ -152,7 +150,7 @@ class Streams:
             reader=reader,
         )
 
-    async def _held(self, job_id: str) -> None:
+    async def _held(self, job_id: str) -> _Arriving:
         """Wait until the engine has this torrent and its metadata; a queued job's turn comes at once."""
         self._awaited[job_id] += 1
         self._book.changed.set()
@@ -163,6 +161,7 @@ class Streams:
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(LOOK_SECONDS):  # its state may change as well
                             await self._news.wait()
+                return self._arriving[job_id]
         except TimeoutError as exc:
             raise TimedOut("its files are not known yet: nobody has sent its metadata") from exc
         finally:

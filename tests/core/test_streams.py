@@ -147,8 +147,10 @@ async def test_a_stopped_download_ends_its_streams(world: World, verb: str) -> N
 
 async def test_head_and_index_are_asked_for_while_nobody_reads(world: World) -> None:
     job = await arriving(world)
-    await world.until(lambda: set(EDGES) <= set(world.engine.wanted_pieces.get(job.id, ())))
-    world.engine.arrive(job.id, EDGES)
+    await world.until(lambda: 0 in world.engine.wanted_pieces.get(job.id, ()))
+    world.engine.arrive(job.id, EDGES[:4])
+    await world.until(lambda: set(EDGES[4:]) <= set(world.engine.wanted_pieces[job.id]))
+    world.engine.arrive(job.id, EDGES[4:])
     await world.until(lambda: world.engine.wanted_pieces[job.id] == ())
 
 
