@@ -42,7 +42,7 @@ class File:
         """Raises Missing, and Broken for what is not in the file."""
         if not 0 <= offset <= offset + count <= self.size:
             raise Broken
-        data = self._read(offset, count)
+        data = self._read(offset, count) if count else b""
         if data is None:
             raise Missing(range(offset, offset + max(count, self.ahead(offset))))
         return data

@@ -15,7 +15,7 @@ class Arriving:
         self.pieces: set[int] = set()
 
     def read(self, offset: int, count: int) -> bytes | None:
-        assert 0 <= offset <= offset + count <= len(self.data), "reads beyond the file"
+        assert 0 <= offset < offset + count <= len(self.data), "reads nothing, or beyond the file"
         here = all(piece in self.pieces for piece in _pieces(range(offset, offset + count)))
         return self.data[offset : offset + count] if here else None
 
