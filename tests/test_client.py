@@ -194,6 +194,36 @@ def test_events_give_up_on_a_daemon_that_stays_away(daemon: Daemon) -> None:
     assert 0.4 < time.monotonic() - start < 5
 
 
+# --- watching ---
+
+
+def test_a_job_tells_where_it_can_be_watched(daemon: Daemon, swarm: Swarm) -> None:
+    torrent = swarm.seed({"a.mkv": SIZE, "b.mkv": SIZE // 2}, name="show")
+    client = daemon.client
+    job = client.add(torrent.magnet)
+    done = client.wait(job.id, timeout=60)
+    main = client.stream(job.id[:8])
+    assert (main.job, main.url, main.file_path) == (job.id, done.stream_url, done.file_path)
+    assert main.readiness == done.readiness
+    other = client.stream(job.id, 1 - (main.file or 0))
+    assert other.file_path == str(Path(job.save_path) / "show" / "b.mkv")
+    assert (other.page_url, other.m3u_url) == (main.page_url, main.m3u_url)
+    assert client.preload(job.id, 2.5, other.file).ready
+    with pytest.raises(NoSuchJob) as caught:
+        client.stream(job.id, 99)
+    assert caught.value.code == "no_such_file"
+
+
+def test_a_job_without_a_file_cannot_be_watched_yet(daemon: Daemon) -> None:
+    job = daemon.client.add(DEAD, paused=True)
+    early = daemon.client.stream(job.id)
+    assert (early.file, early.url, early.file_path, early.readiness.ready) == (None, None, None, False)
+    assert early.readiness.reason
+    assert job.stream_url is None
+    with pytest.raises(Refused):
+        daemon.client.preload(job.id)
+
+
 # --- for a video application ---
 
 

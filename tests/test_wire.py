@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from htdl import errors, wire
 from htdl.events import Event, Kind
-from htdl.jobs import Blocked, Job, JobFile, JobView, Readiness, State, Wish
+from htdl.jobs import Blocked, Job, JobFile, JobView, Readiness, State, StreamInfo, Wish
 
 JOB = Job(
     id="0b7e",
@@ -30,6 +30,7 @@ VIEW = JobView(
     job=JOB,
     files=(JobFile(index=0, path="a/b.mkv", size=1000, progress=33.3),),
     readiness=Readiness(ready=False, reason="not yet", threshold=10.0),
+    stream_url="http://127.0.0.1:8083/stream/0b7e/token/0/b.mkv",
 )
 ALL_ERRORS = [
     errors.HtdlError,
@@ -47,6 +48,7 @@ def test_a_job_comes_back_as_it_was() -> None:
         name: getattr(JOB, name) for name in Job.__slots__
     }
     assert (info.files, info.readiness, info.progress_exact) == (VIEW.files, VIEW.readiness, 33.3)
+    assert info.stream_url == VIEW.stream_url
 
 
 def test_a_job_s_object_names_every_column_and_what_hangs_on_it() -> None:
@@ -68,6 +70,21 @@ def test_what_a_newer_daemon_adds_is_left_out() -> None:
     told["files"][0]["colour"] = told["readiness"]["colour"] = "red"
     info = wire.job_info(told)
     assert (info.files, info.readiness, info.blocked_by) == (VIEW.files, VIEW.readiness, "solar_flare")
+
+
+def test_where_it_can_be_watched_comes_back_as_it_was() -> None:
+    sent = StreamInfo(
+        job="0b7e",
+        file=3,
+        url="http://127.0.0.1:8083/stream/0b7e/token/3/b.mkv",
+        page_url="http://127.0.0.1:8083/watch/0b7e/token/",
+        m3u_url=None,
+        file_path="/d/b.mkv",
+        readiness=Readiness(ready=True, reason="now", threshold=10.0, plays_through=7),
+    )
+    told: Any = over_the_socket(sent)
+    told["colour"] = told["readiness"]["colour"] = "red"  # of a newer daemon
+    assert wire.stream_info(told) == sent
 
 
 def test_a_job_s_words_come_back_as_the_enums_they_were() -> None:

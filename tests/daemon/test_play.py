@@ -118,13 +118,13 @@ def test_from_a_later_moment_on_what_plays_there_comes_first(
     daemon: Daemon, swarm: Swarm, tmp_path: Path
 ) -> None:
     path = tmp_path / "long.avi"
-    size = clip.write(path, 8.0)
-    torrent = swarm.seed({"long.avi": path.read_bytes()}, name="long.avi", rate=4_000_000)
+    size = clip.write(path, 4.0)
+    torrent = swarm.seed({"long.avi": path.read_bytes()}, name="long.avi", rate=RATE)
     player = Player(tmp_path / "bin", part=f"{size * 3 // 4}-{size * 3 // 4 + 99_999}")
-    played = daemon.htdl("play", torrent.magnet, "--from", "0:06", env=player.env)
+    played = daemon.htdl("play", torrent.magnet, "--from", "0:03", env=player.env)
     assert played.returncode == 0, played.stderr
     arriving(daemon, daemon.client.jobs()[0].id)
-    assert player.told[1] == "--start=6"
+    assert player.told[1] == "--start=3"
     assert player.got == torrent.content("long.avi")[size * 3 // 4 :][:100_000]
 
 
@@ -324,7 +324,7 @@ def test_what_has_no_file_yet_has_no_url(daemon: Daemon) -> None:
 
 def test_what_is_missing_is_said_by_show_status_and_wait(daemon: Daemon, swarm: Swarm, film: bytes) -> None:
     job = daemon.client.add(seeded(swarm, film, rate=200_000).magnet)
-    once(daemon, job.id, lambda job: job.readiness and job.readiness.buffered_bytes)
+    once(daemon, job.id, lambda job: job.readiness and job.readiness.index_ok is False)
     shown = daemon.htdl("show", job.id).stdout
     assert "\nready " in shown
     assert "\nbuffered " in shown
