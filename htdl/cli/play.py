@@ -13,9 +13,8 @@ from htdl.cli.app import App
 from htdl.cli.options import examples, moment
 from htdl.cli.until_ready import Look, Wanted, until_ready
 
-_ID = re.compile(
-    r"[0-9a-f-]{1,36}", re.IGNORECASE
-)  # of a UUID; an info-hash of BEP 9 is longer, or has no dash
+# Any prefix of a UUID; an info-hash (BEP 9, BEP 52) is longer, and has no dash.
+_ID = re.compile(r"[0-9a-f]{1,8}|[0-9a-f]{8}-[0-9a-f-]{0,27}", re.IGNORECASE)
 
 
 @click.command(
@@ -59,7 +58,7 @@ def command(
     if page and command_line is not None:
         raise click.UsageError("--page and --player contradict each other")
     asked = player.named(command_line, app.environ) if command_line is not None else []  # before all else
-    job = app.job(given) if _ID.fullmatch(given) else _added(app, given, file, start=not no_start)
+    job = app.job(given) if is_id(given) else _added(app, given, file, start=not no_start)
     chosen = [] if page else asked or _configured(app)
     try:
         look = until_ready(app, Wanted(job["id"], file, begin), wait=not no_wait)
@@ -68,6 +67,11 @@ def command(
         click.echo(f"\nno longer waiting; the download goes on.  Watch it with: {again}", err=True)
         return boundary.INTERRUPTED
     return _show(app, look, chosen, begin)
+
+
+def is_id(given: str) -> bool:
+    """Whether this names a job, and no source."""
+    return _ID.fullmatch(given) is not None
 
 
 def _added(app: App, source: str, file: str | None, *, start: bool) -> many.Job:

@@ -59,7 +59,7 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     # Ctrl-C reaches the player as well, and what it means is the player's affair
     before = signal.signal(signal.SIGINT, lambda *_: interrupted.append(True))
     try:
-        with subprocess.Popen(arguments, env=dict(environ)) as process:  # noqa: S603  the user's own choice
+        with subprocess.Popen(arguments, env=_direct(environ)) as process:  # noqa: S603  the user's own choice
             signal.signal(signal.SIGTERM, lambda *_: process.terminate())  # it does not outlive the command
             code = process.wait()
     except OSError as exc:
@@ -72,6 +72,12 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         how = f"ended with code {code}" if code > 0 else f"was ended by {signal.Signals(-code).name}"
         raise HtdlError(f"the player {arguments[0]!r} {how}", hint=_FAILED, code="player_failed")
     return 0
+
+
+def _direct(environ: Mapping[str, str]) -> dict[str, str]:
+    """An environment in which no proxy is asked for what is on this machine: it could not reach it."""
+    spared = ",".join(filter(None, (environ.get("no_proxy"), "127.0.0.1")))
+    return {**environ, "no_proxy": spared}
 
 
 def _options(program: str, title: str, begin: float) -> list[str]:

@@ -93,6 +93,14 @@ def test_a_player_that_cannot_be_run_is_told(tmp_path: Path) -> None:
         player.run([str(broken), URL], os.environ)
 
 
+def test_a_player_asks_no_proxy_for_what_is_on_this_machine(tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    telling = program(tmp_path, "tell", 'printf %s "$http_proxy $no_proxy" > "$1"')
+    environ = {**os.environ, "http_proxy": "http://proxy.example:3128", "no_proxy": "intranet.example"}
+    assert player.run([str(telling), str(said)], environ) == 0
+    assert said.read_text() == "http://proxy.example:3128 intranet.example,127.0.0.1"
+
+
 def test_a_page_begins_where_it_is_told() -> None:
     assert page.address("http://h/watch/", 0.0) == "http://h/watch/"
     assert page.address("http://h/watch/", 3723.5) == "http://h/watch/#t=3723.5"

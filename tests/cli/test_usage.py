@@ -80,6 +80,10 @@ def command_help(name: str) -> str:
         ["status", "--status", "SLEEPING"],
         ["wait", "a", "--timeout", "soon"],
         ["wait", "a", "--for", "ever"],
+        ["play"],
+        ["play", "a", "--from", "1:60"],
+        ["play", "a", "--page", "--player", "mpv"],
+        ["url"],
         ["pause"],
         ["pause", "a", "--all"],
         ["cancel"],
@@ -101,12 +105,23 @@ def test_a_mistyped_verb_names_the_nearest() -> None:
 
 
 def test_no_daemon_is_3_with_a_hint(offline: Daemon) -> None:
-    for verb in (["status"], ["show", "a"], ["pause", "a"], ["stats"], ["watch"], ["events"], ["wait", "a"]):
+    for verb in (
+        ["status"],
+        ["show", "a"],
+        ["pause", "a"],
+        ["stats"],
+        ["watch"],
+        ["events"],
+        ["wait", "a"],
+        ["play", "a"],
+        ["url", "a"],
+    ):
         result = offline.htdl(*verb)
         assert (result.returncode, result.stdout) == (3, "")
         assert "htdl daemon start" in result.stderr
     assert offline.htdl("daemon", "status").returncode == 3
-    assert offline.htdl("add", "a" * 40, "--no-start").returncode == 3
+    for verb in ("add", "play"):
+        assert offline.htdl(verb, "a" * 40, "--no-start").returncode == 3
     assert not offline.state.exists()
 
 
