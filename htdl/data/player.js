@@ -3,6 +3,7 @@
 // A file that is still arriving answers slowly, and a request that waited too long is cut off by the server:
 // MediaError 2.  It is opened again at the same time.  Before the file's index is here, or while no daemon
 // answers, the same thing comes as MediaError 4, which else means that the browser has no demuxer for it.
+// And a browser whose requests find nobody may ask no more and say nothing: so `reopen`, when there is news.
 
 const CHECK_SECONDS = 2; // of playing, after which a decoder that exists has given something
 const FIRST_RETRY_MS = 500;
@@ -11,11 +12,12 @@ const TRIES = 2; // of opening what can be opened
 
 export class Player {
   // `told(problem)`: "blind", "silent", "unopenable", "damaged", or null when there is none (any more).
-  // `canOpen()`: a promise of whether the daemon answers now, and what a browser needs to begin is here.
+  // `canOpen()`: a promise of whether the daemon serves it now, and what a browser needs to begin is here.
   constructor(video, told, canOpen) {
     Object.assign(this, { video, told, canOpen });
     this.url = null;
     this.time = 0; // where one is, or wants to be
+    this.duration = NaN; // as far as it was ever known
     this.isWanted = false; // to play
     this.isRefused = false; // the browser wants a person to press play
     video.addEventListener("loadedmetadata", () => this.opened());
@@ -28,7 +30,7 @@ export class Player {
 
   open(url, time, isAudio) {
     clearTimeout(this.timer);
-    Object.assign(this, { url, time, isAudio, retries: 0, strikes: 0, hasOpened: false, isChecked: false });
+    Object.assign(this, { url, time, isAudio, duration: NaN, retries: 0, strikes: 0, hasOpened: false, isChecked: false });
     this.told(null);
     this.video.controls = true;
     this.load();
@@ -60,8 +62,9 @@ export class Player {
   }
 
   jump(seconds) {
-    if (!this.isOpen) return;
-    this.video.currentTime = Math.min(this.video.duration || 0, Math.max(0, seconds));
+    if (!(this.duration > 0)) return; // nothing was opened yet
+    this.time = Math.min(this.duration, Math.max(0, seconds));
+    if (this.isOpen) this.video.currentTime = this.time; // else it begins there
   }
 
   get isWaiting() {
@@ -70,7 +73,13 @@ export class Player {
     return video.seeking || Boolean(video.error) || (this.isWanted && !video.ended && video.readyState < 3);
   }
 
+  // What stood in the way is gone: ask again at once, if there is something to wait for.
+  reopen() {
+    if (this.isWaiting && this.hasOpened) this.load();
+  }
+
   load() {
+    clearTimeout(this.timer);
     this.isOpen = false;
     this.video.src = this.url;
     this.video.load();
@@ -79,6 +88,7 @@ export class Player {
 
   opened() {
     this.isOpen = this.hasOpened = true;
+    this.duration = this.video.duration;
     if (this.time > 0) this.video.currentTime = this.time;
   }
 
@@ -109,8 +119,16 @@ export class Player {
 
   retryLater() {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.url && this.load(), Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.retries));
+    this.timer = setTimeout(() => this.retry(), Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.retries));
     this.retries += 1;
+  }
+
+  async retry() {
+    const { url } = this;
+    const isPossible = await this.canOpen();
+    if (url !== this.url || !url) return;
+    if (isPossible) this.load();
+    else this.retryLater();
   }
 }
 

@@ -20,7 +20,7 @@ let hasStarted = false; // by itself, once the file was ready
 let polling = null; // the question under way
 
 const player = new Player(video, showProblem, canOpen);
-const bar = new Bar(by("bar"), (share) => player.jump(share * video.duration));
+const bar = new Bar(by("bar"), (share) => player.jump(share * player.duration));
 
 // --- the daemon ---
 
@@ -37,8 +37,10 @@ async function ask() {
     const answer = await fetch(`status${query}`, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
     const news = answer.ok && (await answer.json());
     if (asked !== chosen) return; // another file was chosen meanwhile
+    const stoodStill = !isServed();
     silence = answer.ok ? null : answer.status === 404 ? "gone" : "away";
     if (news) heard(news);
+    if (stoodStill && isServed()) player.reopen();
   } catch {
     silence = "away"; // no connection, or too slow: it may be starting again
   }
@@ -55,9 +57,10 @@ function heard(news) {
 
 async function canOpen() {
   await poll();
-  return !silence && hasIndex();
+  return isServed() && hasIndex();
 }
 
+const isServed = () => Boolean(status) && !silence && !words.standstill(status);
 const hasIndex = () => status.is_whole || (status.readiness.index_ok ?? status.readiness.ready);
 
 function openFile() {
@@ -197,25 +200,25 @@ function set(element, text) {
 
 // --- position and keys ---
 
-const position = () => (player.isOpen && video.duration ? player.time / video.duration : null);
+const position = () => (player.duration > 0 ? player.time / player.duration : null);
 
 function showPosition() {
   bar.move(position());
   const slider = by("bar");
-  if (!player.isOpen || !Number.isFinite(video.duration)) return;
-  slider.setAttribute("aria-valuemax", Math.floor(video.duration));
+  if (!Number.isFinite(player.duration)) return;
+  slider.setAttribute("aria-valuemax", Math.floor(player.duration));
   slider.setAttribute("aria-valuenow", Math.floor(player.time));
-  slider.setAttribute("aria-valuetext", `${words.clock(player.time)} of ${words.clock(video.duration)}`);
+  slider.setAttribute("aria-valuetext", `${words.clock(player.time)} of ${words.clock(player.duration)}`);
 }
 
 function keepPlace() {
-  if (player.isOpen && video.duration) place.keep(player.url, player.time, video.duration);
+  if (player.duration > 0) place.keep(player.url, player.time, player.duration);
 }
 
 const KEYS = {
   " ": () => player.toggle(),
-  ArrowLeft: () => player.jump(video.currentTime - STEP_SECONDS),
-  ArrowRight: () => player.jump(video.currentTime + STEP_SECONDS),
+  ArrowLeft: () => player.jump(player.time - STEP_SECONDS),
+  ArrowRight: () => player.jump(player.time + STEP_SECONDS),
   f: () => (document.fullscreenElement ? document.exitFullscreen() : video.requestFullscreen?.()),
   m: () => (video.muted = !video.muted),
 };

@@ -37,6 +37,13 @@ _FLAGS = (
 )
 
 
+_PLAYER = """(() => {
+    const { buffered, currentTime, error, networkState, paused, readyState, seeking } = video;
+    const runs = [...Array(buffered.length).keys()].map(i => [buffered.start(i), buffered.end(i)]);
+    return { currentTime, error: error?.message, networkState, paused, readyState, runs, seeking };
+})()"""  # what to know of a player that does not
+
+
 class Browser:
     """A context manager.  `autoplay`: pages may play without a person's click."""
 
@@ -150,7 +157,7 @@ class Page:
         self.until("document.readyState === 'complete'")
 
     def evaluate(self, expression: str) -> Any:
-        """The value of a JavaScript expression; promises are awaited."""
+        """The value of a JavaScript expression; promises are awaited, objects become {}."""
         answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, (expression, answer["exceptionDetails"])
         return answer["result"].get("value")
@@ -161,13 +168,22 @@ class Page:
             return until(lambda: self.evaluate(expression), timeout, expression)
         except AssertionError as exc:
             shown = self.evaluate("document.body.innerText")
-            raise AssertionError(f"{exc}\nshown: {shown!r}\nerrors: {self.errors}") from exc
+            player = self.evaluate(_PLAYER)
+            raise AssertionError(f"{exc}\nplayer: {player}\nshown: {shown!r}\nerrors: {self.errors}") from exc
 
     def text(self, selector: str) -> str:
         """What a person sees there; nothing while it is hidden."""
         it = f"document.querySelector({json.dumps(selector)})"
         found: str = self.evaluate(f"{it}?.checkVisibility() ? {it}.innerText.trim() : ''")
         return found
+
+    def shown(self, selector: str, beginning: str = "", timeout: float = PATIENCE) -> str:
+        """The text there once a person sees it, and it begins so."""
+        it = f"document.querySelector({json.dumps(selector)})"
+        self.until(
+            f"{it}?.checkVisibility() && {it}.innerText.trim().startsWith({json.dumps(beginning)})", timeout
+        )
+        return self.text(selector)
 
     def click(self, selector: str, across: float = 0.5) -> None:
         """A real click, at this share of the element's width."""

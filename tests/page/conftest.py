@@ -1,0 +1,106 @@
+"""A browser, and videos in a slow swarm for it to watch."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from htdl.wire import JobInfo
+from tests.daemon.downloads import once
+from tests.daemons import Daemon
+from tests.page.browser import Browser, Page
+from tests.ports import free_port
+from tests.swarm import Swarm, Torrent
+from tests.tools import require
+
+RATE = 400_000  # bytes a second of the one seeder: some three times what the clip needs
+
+Clips = Callable[..., bytes]
+Watch = Callable[..., "Watching"]
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Clips:
+    """A minute of picture and sound, 8 MB, and what ffmpeg makes of it: clips("film.mp4", "-c:a", "ac3")."""
+    ffmpeg = require("ffmpeg")
+    folder = tmp_path_factory.mktemp("clips")
+
+    def make(name: str, *arguments: str) -> bytes:
+        path = folder / name
+        if not path.exists():
+            quiet = ("-hide_banner", "-loglevel", "error", "-nostdin", "-y")
+            subprocess.run([ffmpeg, *quiet, *arguments, str(path)], check=True, timeout=60)
+        return path.read_bytes()
+
+    # fmt: off
+    make(
+        "film.mp4", "-f", "lavfi", "-i", "testsrc2=s=640x360:r=24:d=60",
+        "-f", "lavfi", "-i", "sine=f=440:d=60", "-c:v", "libx264", "-preset", "ultrafast",
+        "-b:v", "1M", "-minrate", "1M", "-maxrate", "1M", "-bufsize", "1M", "-x264-params", "nal-hrd=cbr",
+        "-g", "48", "-pix_fmt", "yuv420p", "-c:a", "aac", "-movflags", "+faststart",
+    )
+    # fmt: on
+
+    def of_film(name: str, *arguments: str) -> bytes:
+        return make(name, *(("-i", str(folder / "film.mp4"), *arguments) if arguments else ()))
+
+    return of_film
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with Browser(tmp_path_factory.mktemp("chromium")) as browser:
+        yield browser
+
+
+@pytest.fixture
+def careful(tmp_path: Path) -> Iterator[Browser]:
+    """A browser that lets nothing play before a person has touched the page."""
+    with Browser(tmp_path / "chromium", autoplay=False) as browser:
+        yield browser
+
+
+class Watching:
+    """A job whose page is open."""
+
+    def __init__(self, daemon: Daemon, torrent: Torrent, job_id: str, page: Page) -> None:
+        self.daemon = daemon
+        self.torrent = torrent
+        self.job_id = job_id
+        self.page = page
+        self.url = daemon.client.stream(job_id).page_url or ""
+
+    @property
+    def job(self) -> JobInfo:
+        return self.daemon.client.job(self.job_id)
+
+    def time(self) -> float:
+        seconds: float = self.page.evaluate("video.currentTime")
+        return seconds
+
+    def until_playing(self, seconds: float = 0.5) -> None:
+        """It has played on by so much from where it is."""
+        start = self.time()
+        self.page.until(f"!video.seeking && video.currentTime > {start + seconds}")
+
+
+@pytest.fixture
+def watch(make_daemon: Callable[..., Daemon], swarm: Swarm, browser: Browser) -> Watch:
+    """watch({"film.mp4": bytes}, "#t=30"): seeds it slowly, downloads it, and opens its page."""
+
+    def watch(
+        files: dict[str, bytes], fragment: str = "", *, rate: int = RATE, browser: Browser = browser
+    ) -> Watching:
+        name = next(iter(files)) if len(files) == 1 else "Films"
+        torrent = swarm.seed(dict(files), name=name, rate=rate)
+        daemon = make_daemon(stream={"port": free_port()})
+        job = daemon.client.add(torrent.magnet)
+        once(daemon, job.id, lambda job: job.has_metadata)
+        watching = Watching(daemon, torrent, job.id, browser.page())
+        watching.page.goto(watching.url + fragment)
+        return watching
+
+    return watch

@@ -1,0 +1,101 @@
+"""The page in a real browser, before a real daemon that downloads slowly from a real swarm."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from htdl.jobs import State
+from tests.daemon.downloads import in_state
+from tests.page.browser import Browser
+from tests.page.conftest import Clips, Watch
+
+HAS_PICTURE_AND_SOUND = "video.videoWidth > 0 && video.webkitAudioDecodedByteCount > 0"
+
+
+def test_it_plays_by_itself_while_the_file_arrives(watch: Watch, clips: Clips) -> None:
+    name = "<script>alert(1)<img src=x onerror=alert(2)>.mp4"
+    watching = watch({name: clips("film.mp4")})
+    page = watching.page
+    watching.until_playing(1.5)
+    assert page.evaluate(HAS_PICTURE_AND_SOUND)
+    assert watching.job.status is State.DOWNLOADING
+    assert watching.job.progress < 100
+
+    assert page.text("#title") == name  # a stranger's text, and nothing else
+    assert page.evaluate("document.title") == name
+    assert page.text("#problem") == ""
+    assert page.until("document.querySelector('#speed').innerText.endsWith('iB/s')")
+    assert page.text("#peers") == "1"
+    assert page.text("#reason")
+    assert page.errors == []
+    origin = urlsplit(watching.url)
+    assert {urlsplit(url)[:2] for url in page.requests if not url.startswith("data:")} == {origin[:2]}
+
+
+def test_a_jump_beyond_what_is_here_goes_on_there(watch: Watch, clips: Clips) -> None:
+    watching = watch({"film.mp4": clips("film.mp4")})
+    watching.until_playing()
+    watching.page.click("#bar", across=0.8)
+    assert watching.time() > 45
+    watching.until_playing(1)
+    assert watching.time() > 48
+    assert watching.page.evaluate(HAS_PICTURE_AND_SOUND)
+    assert watching.job.progress < 100
+
+
+def test_a_file_with_its_index_at_the_end_plays_while_it_arrives(watch: Watch, clips: Clips) -> None:
+    watching = watch({"film.mp4": clips("late.mp4", "-c", "copy")})
+    watching.until_playing(1)
+    assert watching.page.evaluate(HAS_PICTURE_AND_SOUND)
+    assert watching.job.progress < 100
+
+
+def test_it_begins_at_the_time_of_the_address(watch: Watch, clips: Clips) -> None:
+    watching = watch({"film.mp4": clips("film.mp4")}, "#t=40")
+    watching.page.until("video.currentTime > 40.5")
+    assert watching.time() < 55
+    assert watching.job.progress < 100
+
+
+def test_it_says_that_the_sound_has_no_decoder(watch: Watch, clips: Clips) -> None:
+    watching = watch({"film.mp4": clips("ac3.mp4", "-t", "20", "-c:v", "copy", "-c:a", "ac3")}, rate=0)
+    problem = watching.page.shown("#problem")
+    assert "Silent: the browser has no decoder for this sound." in problem
+    assert watching.page.evaluate("document.querySelector('#problem a').pathname.endsWith('/job.m3u')")
+    assert watching.page.evaluate("video.videoWidth > 0 && !video.paused")
+
+
+def test_it_says_that_the_picture_has_no_decoder(watch: Watch, clips: Clips) -> None:
+    clip = clips("mpeg4.mp4", "-t", "20", "-c:v", "mpeg4", "-b:v", "600k", "-c:a", "copy")
+    watching = watch({"film.mp4": clip}, rate=0)
+    problem = watching.page.shown("#problem")
+    assert "plays only the sound: it has no decoder for this picture." in problem
+
+
+def test_it_says_that_the_browser_cannot_open_it(watch: Watch, clips: Clips) -> None:
+    clip = clips("film.avi", "-t", "20", "-c:v", "copy", "-c:a", "mp3")
+    watching = watch({"film.avi": clip}, rate=200_000)
+    problem = watching.page.shown("#problem")
+    assert "cannot open this kind of file (AVI)." in problem
+    assert "mpv or VLC" in problem
+    assert watching.page.text("#notice") == ""
+
+
+def test_a_whole_file_plays_and_says_nothing(watch: Watch, clips: Clips) -> None:
+    watching = watch({"film.mp4": clips("film.mp4")}, rate=0)
+    in_state(watching.daemon, watching.job_id, State.COMPLETED)
+    watching.until_playing(2.5)
+    assert watching.page.text("#notice") == ""
+    assert watching.page.text("#problem") == ""
+    assert watching.page.shown("#progress", "all")
+    assert watching.page.text("#reason") == "The whole file is here."
+
+
+def test_where_the_browser_lets_no_page_begin_a_person_presses_play(
+    watch: Watch, clips: Clips, careful: Browser
+) -> None:
+    watching = watch({"film.mp4": clips("film.mp4")}, rate=0, browser=careful)
+    watching.page.shown("#notice", "Press play")
+    watching.page.press(" ")
+    watching.until_playing()
+    assert watching.page.text("#notice") == ""
