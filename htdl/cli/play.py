@@ -34,7 +34,7 @@ _ID = re.compile(r"[0-9a-f]{1,8}|[0-9a-f]{8}-[0-9a-f-]{0,27}", re.IGNORECASE)
 @click.option(
     "--player", "command_line", metavar="COMMAND", help="A program with its arguments, instead of mpv or vlc."
 )
-@click.option("--page", is_flag=True, help="In the browser.")
+@click.option("--page", is_flag=True, help="Play it in the browser.")
 @click.option("--no-wait", is_flag=True, help="Begin at once; the player waits for what is missing.")
 @click.option("--no-start", is_flag=True, help="Do not start a daemon when none answers.")
 @click.pass_obj
@@ -50,7 +50,7 @@ def command(
 ) -> int:
     """Watch a download as soon as it can be; a SOURCE is added first, as by `htdl add`.
 
-    It waits until the video would play through, and says what is missing; Ctrl-C stops waiting, not the
+    It waits until the video can be watched, and says meanwhile what is missing; Ctrl-C stops waiting, not the
     download.  The player is the one you name, or stream.player of the configuration, else mpv, vlc, or the
     browser.  Of a new SOURCE, --file downloads this file alone.  Exits 1 when there is no such player, or it
     failed.

@@ -24,7 +24,7 @@ from tests.swarm import Swarm, Torrent
 from tests.waiting import until
 
 DEAD = "a" * 40  # nobody has it
-RATE = 3_000_000  # of a seeder: the clip's 8.6 MB take about three seconds
+RATE = 2_000_000  # bytes a second of a seeder: the film's 8.6 MB take about four seconds
 NAME = "a film é & 'co'.avi"
 
 PLAYER = """\
@@ -76,7 +76,7 @@ def arriving(daemon: Daemon, job_id: str) -> JobInfo:
     return job
 
 
-def seeded(swarm: Swarm, film: bytes, rate: int = RATE) -> Torrent:
+def seeded(swarm: Swarm, film: bytes, rate: int = 0) -> Torrent:
     return swarm.seed({NAME: film}, name=NAME, rate=rate)
 
 
@@ -86,7 +86,7 @@ def seeded(swarm: Swarm, film: bytes, rate: int = RATE) -> Torrent:
 def test_a_source_is_added_and_played_while_it_arrives(
     daemon: Daemon, swarm: Swarm, film: bytes, player: Player
 ) -> None:
-    torrent = seeded(swarm, film, rate=1_000_000)
+    torrent = seeded(swarm, film, rate=RATE)
     played = daemon.htdl("play", torrent.magnet, env=player.env)
     (job,) = daemon.client.jobs()
     arriving(daemon, job.id)
@@ -102,7 +102,7 @@ def test_a_source_is_added_and_played_while_it_arrives(
 def test_a_job_that_is_whole_is_played_at_once(
     daemon: Daemon, swarm: Swarm, film: bytes, tmp_path: Path
 ) -> None:
-    torrent = seeded(swarm, film, rate=0)
+    torrent = seeded(swarm, film)
     job = completed(daemon, torrent, daemon.client.add(torrent.magnet).id)
     other = Player(tmp_path / "bin", "other player", part="0-")
     command = f"'{other.path}' --loud"
@@ -143,7 +143,7 @@ def test_the_daemon_is_started_where_none_answers(
 
 
 def test_one_file_of_several_is_played(daemon: Daemon, swarm: Swarm, film: bytes, player: Player) -> None:
-    torrent = swarm.seed({"one.avi": film, "two.avi": film[::-1], "three.avi": film}, name="show", rate=RATE)
+    torrent = swarm.seed({"one.avi": film, "two.avi": film[::-1], "three.avi": film}, name="show")
     job = daemon.client.add(torrent.magnet, files=["one.avi", "two.avi"])
     job = once(daemon, job.id, lambda job: job.files)
     two = next(x.index for x in job.files if x.path.endswith("two.avi"))
@@ -159,7 +159,7 @@ def test_one_file_of_several_is_played(daemon: Daemon, swarm: Swarm, film: bytes
 def test_of_a_new_source_only_the_named_file_is_downloaded(
     daemon: Daemon, swarm: Swarm, film: bytes, player: Player
 ) -> None:
-    torrent = swarm.seed({"one.avi": film, "two.avi": film[::-1]}, name="show", rate=RATE)
+    torrent = swarm.seed({"one.avi": film, "two.avi": film[::-1]}, name="show")
     played = daemon.htdl("play", torrent.magnet, "--file", "two.avi", env=player.env)
     assert played.returncode == 0, played.stderr
     assert player.got == film[::-1][:100_000]
@@ -240,7 +240,7 @@ def test_without_a_player_nothing_is_begun(daemon: Daemon) -> None:
 
 
 def test_a_player_that_fails_is_told(daemon: Daemon, swarm: Swarm, film: bytes) -> None:
-    torrent = seeded(swarm, film, rate=0)
+    torrent = seeded(swarm, film)
     job = completed(daemon, torrent, daemon.client.add(torrent.magnet).id)
     told = daemon.htdl("play", job.id, "--player", "sh -c 'exit 7'")
     assert told.returncode == 1
@@ -266,7 +266,7 @@ def test_what_cannot_be_played_is_said_at_once(daemon: Daemon, player: Player) -
 def test_without_a_player_the_page_is_opened(
     daemon: Daemon, swarm: Swarm, film: bytes, tmp_path: Path
 ) -> None:
-    torrent = seeded(swarm, film, rate=0)
+    torrent = seeded(swarm, film)
     job = completed(daemon, torrent, daemon.client.add(torrent.magnet).id)
     opened = tmp_path / "opened"
     browser = tmp_path / "browser"
@@ -287,14 +287,14 @@ def test_the_configured_player_is_taken(
 ) -> None:
     ours = Player(tmp_path / "bin", "ours")
     daemon = make_daemon(stream={"player": f"{ours.path} --quiet"})
-    torrent = seeded(swarm, film, rate=0)
+    torrent = seeded(swarm, film)
     job = completed(daemon, torrent, daemon.client.add(torrent.magnet).id)
     assert daemon.htdl("play", job.id).returncode == 0
     assert ours.told[0] == "--quiet"
 
 
 def test_url_prints_the_url_alone(daemon: Daemon, swarm: Swarm, film: bytes) -> None:
-    torrent = seeded(swarm, film, rate=0)
+    torrent = seeded(swarm, film)
     job = completed(daemon, torrent, daemon.client.add(torrent.magnet).id)
     printed = daemon.htdl("url", job.id[:6]).stdout
     assert printed == f"{daemon.client.stream(job.id).url}\n"
@@ -345,8 +345,15 @@ def test_mpv_plays_what_is_still_arriving(daemon: Daemon, swarm: Swarm, film: by
     mpv = shutil.which("mpv")
     if mpv is None:
         pytest.skip("mpv is not installed")
-    job = daemon.client.add(seeded(swarm, film, rate=2_000_000).magnet)
-    command = f"{mpv} --no-config --vo=null --ao=null --frames=10 --msg-level=all=info"
-    played = daemon.htdl("play", job.id, "--from", "0.5", "--player", command)
+    job = daemon.client.add(seeded(swarm, film, rate=RATE).magnet)
+    command = (
+        f"{mpv} --no-config --vo=null --ao=null --frames=10 --term-playing-msg='${{media-title}}, ${{start}}'"
+    )
+    played = daemon.htdl("play", job.id, "--player", command)
+    arriving(daemon, job.id)
     assert played.returncode == 0, played.stderr
     assert "320x180" in played.stdout
+    daemon.client.wait(job.id, timeout=30)
+    later = daemon.htdl("play", job.id, "--from", "1.5", "--player", command)
+    assert later.returncode == 0, later.stderr
+    assert f"{NAME}, 1.5" in later.stdout
