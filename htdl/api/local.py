@@ -92,7 +92,7 @@ def job_id(request: web.Request, service: Service) -> str:
     Raises NoSuchJob, in the same words for a job that is not there as for a token that is wrong.
     """
     job, token = request.match_info["job"], request.match_info["token"]
-    if not service.streams.is_token(job, token):
+    if not service.links.is_token(job, token):
         raise not_here()
     return job
 

@@ -109,7 +109,7 @@ class _Pages:
 
     async def playlist(self, request: web.Request, view: JobView) -> web.StreamResponse:
         origin = f"{request.scheme}://{request.host}"
-        token = self._service.streams.token(view.job.id)
+        token = self._service.links.token(view.job.id)
 
         def url(file: JobFile) -> str:
             return origin + watched.stream_path(token, view.job.id, file)

@@ -110,11 +110,11 @@ class VideoServer:
             cancels=True,
         )
         await self._door.open(sock)
-        self._service.streams.base_url = f"http://{local.ADDRESS}:{port}"
+        self._service.links.base_url = f"http://{local.ADDRESS}:{port}"
 
     async def stop(self) -> None:
         """No more connections; what is being sent is cut off."""
-        self._service.streams.base_url = None
+        self._service.links.base_url = None
         if self._door is not None:
             await self._door.close()
 

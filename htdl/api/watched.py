@@ -32,7 +32,7 @@ def status_object(service: Service, view: JobView, index: int | None) -> dict[st
     fractions of its size.
     """
     job, streams = view.job, service.streams
-    token = streams.token(job.id)
+    token = service.links.token(job.id)
     playing = _playing(service, view, index)
     shown = _shown(view.files, playing)
     verdict = view.readiness

@@ -21,6 +21,7 @@ from htdl.config import Config
 from htdl.core import admission, download, payload, requests, selection
 from htdl.core.book import Book
 from htdl.core.checks import Checks
+from htdl.core.links import Links
 from htdl.core.saves import DISTRUST
 from htdl.core.streams import Streams
 from htdl.errors import Refused
@@ -48,13 +49,14 @@ _NOT_SEEDING: dict[str, Any] = {"seeding": False, "upload_speed": 0, "peers": 0}
 
 
 class Service:
-    """`secret` makes the tokens of video URLs, see `Streams`."""
+    """`secret` makes the tokens of video URLs, see `Links`."""
 
     def __init__(
         self, config: Config, db: Database, book: Book, bus: Bus, engine: Engine, secret: bytes
     ) -> None:
         self.config = config
-        self.streams = Streams(book, engine, lambda: self.config.stream, secret)
+        self.links = Links(secret)
+        self.streams = Streams(book, engine, lambda: self.config.stream)
         self.last_tick_seconds: Callable[[], float] | None = None  # the runner's; None while there is none
         self._db = db
         self._book = book
@@ -93,13 +95,12 @@ class Service:
         file = self.streams.file(job, files, index) if files and not _is_gone(job) else None
         if file:
             self.streams.attend(job.id, file.index)
-        page = self.streams.page_url(job.id)
         return StreamInfo(
             job=job.id,
             file=file.index if file else None,
-            url=self.streams.url(job.id, file) if file else None,
-            page_url=page,
-            m3u_url=f"{page}job.m3u" if page else None,
+            url=self.links.video(job.id, file) if file else None,
+            page_url=self.links.page(job.id),
+            m3u_url=self.links.playlist(job.id),
             file_path=str(Path(job.save_path) / file.path) if file else None,
             readiness=self.streams.readiness(job, files, file.index if file else None),
         )
@@ -116,7 +117,7 @@ class Service:
             job=job,
             files=files,
             readiness=self.streams.readiness(job, files),
-            stream_url=self.streams.url(job.id, main) if main else None,
+            stream_url=self.links.video(job.id, main) if main else None,
         )
 
     async def stats(self) -> Stats:

@@ -7,17 +7,13 @@ head and the index that a player needs are asked for, and `listener` hears when 
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
-import hashlib
-import hmac
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import quote
 
 from htdl.config import Stream as StreamConfig
 from htdl.core import selection
@@ -57,40 +53,16 @@ class _Arriving:
 
 
 class Streams:
-    """`config` gives the configuration of the moment; `secret` makes the tokens, and outlives the daemon."""
+    """`config` gives the configuration of the moment."""
 
-    def __init__(self, book: Book, engine: Engine, config: Callable[[], StreamConfig], secret: bytes) -> None:
-        self.base_url: str | None = None  # of the video server, while there is one
+    def __init__(self, book: Book, engine: Engine, config: Callable[[], StreamConfig]) -> None:
         self.listener: Callable[[str], None] = lambda job_id: None
         self._book = book
         self._engine = engine
         self._config = config
-        self._secret = secret
         self._arriving: dict[str, _Arriving] = {}
         self._awaited: Counter[str] = Counter()  # who waits for which job's torrent
         self._news = asyncio.Event()  # another torrent is followed
-
-    # --- addresses ---
-
-    def token(self, job_id: str) -> str:
-        """What a URL must hold to reach this job's videos: 128 bits that nobody guesses."""
-        mac = hmac.digest(self._secret, job_id.encode(), hashlib.sha256)[:16]
-        return base64.urlsafe_b64encode(mac).decode().rstrip("=")
-
-    def is_token(self, job_id: str, token: str) -> bool:
-        return hmac.compare_digest(self.token(job_id).encode(), token.encode("utf-8", "replace"))
-
-    def url(self, job_id: str, file: JobFile) -> str | None:
-        """Of the video itself; None while no server listens."""
-        name = quote(Path(file.path).name, safe="")
-        return (
-            f"{self.base_url}/stream/{job_id}/{self.token(job_id)}/{file.index}/{name}"
-            if self.base_url
-            else None
-        )
-
-    def page_url(self, job_id: str) -> str | None:
-        return f"{self.base_url}/watch/{job_id}/{self.token(job_id)}/" if self.base_url else None
 
     # --- opening ---
 

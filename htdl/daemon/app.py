@@ -114,7 +114,7 @@ class Daemon:
         videos = VideoServer(self._service, port=self._settings.stream.port)
         await videos.start()
         parts.push_async_callback(videos.stop)
-        log.info("serving videos at=%s", self._service.streams.base_url)
+        log.info("serving videos at=%s", self._service.links.base_url)
 
         await self._engine.start()
         parts.push_async_callback(self._stop_engine, db)

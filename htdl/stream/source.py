@@ -11,7 +11,7 @@ from htdl.errors import HtdlError
 
 
 class StreamEnded(HtdlError):
-    """The bytes that are missing will not come: the job was paused, cancelled or removed, or lost its file."""
+    """The missing bytes will not come: the job was paused, cancelled or removed, or lost its file."""
 
     code = "stream_ended"
 

@@ -122,8 +122,8 @@ class Playing:
     # --- what a client does ---
 
     def target(self, index: int = FILM, name: str = "film.mkv", token: str | None = None) -> str:
-        streams = self.world.service.streams
-        return f"/stream/{self.job_id}/{token or streams.token(self.job_id)}/{index}/{name}"
+        known = self.world.service.links.token(self.job_id)
+        return f"/stream/{self.job_id}/{token or known}/{index}/{name}"
 
     def get(self, target: str | None = None, *, method: str = "GET", **headers: str) -> Answer:
         """One request; header names with _ for -."""
@@ -174,7 +174,7 @@ class Playing:
     async def _served(self) -> AsyncIterator[None]:
         self.server = VideoServer(self.world.service, port=0, seconds=SECONDS)
         await self.server.start()
-        self.port = int((self.world.service.streams.base_url or "").rpartition(":")[2])
+        self.port = int((self.world.service.links.base_url or "").rpartition(":")[2])
         yield
         await self.server.stop()
 

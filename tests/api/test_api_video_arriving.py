@@ -325,4 +325,4 @@ def test_a_daemon_that_stops_waits_for_no_player(playing: Playing) -> None:
         playing.run(playing.server.stop())
         assert time.monotonic() - start < 1
         assert read_all(sock) == b""
-        assert playing.world.service.streams.base_url is None
+        assert playing.world.service.links.base_url is None

@@ -97,7 +97,7 @@ def test_only_loopback_is_listened_on(whole: Playing) -> None:
 
 
 def test_a_wrong_token_and_a_job_that_is_not_there_hear_the_same(whole: Playing) -> None:
-    token = whole.world.service.streams.token("no-such-job")
+    token = whole.world.service.links.token("no-such-job")
     wrong = whole.get(whole.target(token="wrong"))
     unknown = whole.get(f"/stream/no-such-job/{token}/1/x")
     other = whole.get(whole.target(token=token))
@@ -144,7 +144,7 @@ def _talk(playing: Playing, request_line: bytes, more: bytes = b"") -> bytes:
 
 def test_the_token_is_in_no_log_line(whole: Playing, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    token = whole.world.service.streams.token(whole.job_id)
+    token = whole.world.service.links.token(whole.job_id)
     whole.get()
     whole.get(whole.target(9))
     whole.get(Host="evil.example")

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from htdl.core.streams import Streams
 from htdl.core.yielding import DETAIL, YIELDED_SPEED
 from htdl.errors import NoSuchJob, Refused, TimedOut
 from htdl.events import Kind
@@ -44,20 +43,6 @@ async def arriving(world: World, name: str = "film", **request: object) -> Job:
     with target.open("r+b") as file:
         file.truncate(SIZE)
     return await world.job(job.id)
-
-
-# tokens
-
-
-async def test_a_token_is_one_jobs_and_one_daemons(world: World) -> None:
-    streams = world.service.streams
-    assert streams.is_token("a", streams.token("a"))
-    assert not streams.is_token("b", streams.token("a"))
-    assert not streams.is_token("a", "")
-    assert not streams.is_token("a", "é\\udcff")
-    other = Streams(world.book, world.engine, lambda: world.config.stream, b"another secret")
-    assert other.token("a") != streams.token("a")
-    assert len(streams.token("a")) >= 22
 
 
 # opening

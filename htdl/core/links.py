@@ -1,0 +1,42 @@
+"""Where videos can be reached: addresses that nobody can guess."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from pathlib import PurePosixPath
+from urllib.parse import quote
+
+from htdl.jobs import JobFile
+
+
+class Links:
+    """`secret` makes the tokens.  It is kept, so that a player's address outlives the daemon."""
+
+    def __init__(self, secret: bytes) -> None:
+        self.base_url: str | None = None  # of the video server, while there is one
+        self._secret = secret
+
+    def token(self, job_id: str) -> str:
+        """What an address must hold to reach this job's videos: 128 bits that nobody guesses."""
+        mac = hmac.digest(self._secret, job_id.encode(), hashlib.sha256)[:16]
+        return base64.urlsafe_b64encode(mac).decode().rstrip("=")
+
+    def is_token(self, job_id: str, token: str) -> bool:
+        """In the same time for any that is wrong."""
+        return hmac.compare_digest(self.token(job_id).encode(), token.encode("utf-8", "replace"))
+
+    def video(self, job_id: str, file: JobFile) -> str | None:
+        """Of a file itself; None while no server listens.  Its name is there for the player to show."""
+        name = quote(PurePosixPath(file.path).name, safe="")
+        return self._address("stream", job_id, f"{file.index}/{name}")
+
+    def page(self, job_id: str) -> str | None:
+        return self._address("watch", job_id, "")
+
+    def playlist(self, job_id: str) -> str | None:
+        return self._address("watch", job_id, "job.m3u")
+
+    def _address(self, kind: str, job_id: str, rest: str) -> str | None:
+        return f"{self.base_url}/{kind}/{job_id}/{self.token(job_id)}/{rest}" if self.base_url else None

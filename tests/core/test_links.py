@@ -1,0 +1,28 @@
+"""Addresses that nobody can guess."""
+
+from __future__ import annotations
+
+from htdl.core.links import Links
+from tests.core.examples import job_file
+
+
+def test_a_token_is_one_jobs_and_one_secrets() -> None:
+    links = Links(b"secret")
+    assert links.is_token("a", links.token("a"))
+    assert not links.is_token("b", links.token("a"))
+    assert not links.is_token("a", "")
+    assert not links.is_token("a", "\udcff")
+    assert Links(b"secret").token("a") == links.token("a")
+    assert Links(b"another").token("a") != links.token("a")
+    assert len(links.token("a")) == 22, "128 bits"
+
+
+def test_an_address_is_there_while_a_server_is() -> None:
+    links = Links(b"secret")
+    assert (links.video("a", job_file()), links.page("a"), links.playlist("a")) == (None, None, None)
+    links.base_url = "http://127.0.0.1:1"
+    token = links.token("a")
+    video = links.video("a", job_file(3, "folder/What? #1%.mkv"))
+    assert video == f"http://127.0.0.1:1/stream/a/{token}/3/What%3F%20%231%25.mkv"
+    assert links.page("a") == f"http://127.0.0.1:1/watch/a/{token}/"
+    assert links.playlist("a") == f"http://127.0.0.1:1/watch/a/{token}/job.m3u"
