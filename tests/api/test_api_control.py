@@ -165,7 +165,7 @@ def test_a_video_application_finds_its_video_and_cancels_it_twice(served: Servin
     served.set_files(job["id"], JobFile(index=0, path="a.mkv", size=1000, progress=12.0))
     status, told, _ = ask(served, "GET", "/api/v1/videos/film-7/stream/status")
     assert status == 200
-    assert told == {"ready": True, "progress": 12, "downloadSpeed": 1000, "eta": 60, "filePath": None}
+    assert told == {"ready": False, "progress": 12, "downloadSpeed": 1000, "eta": 60, "filePath": None}
     assert ask(served, "POST", "/api/v1/videos/film-7/download/cancel")[:2] == (200, {})
     served.change(job["id"], status=State.CANCELLED)
     assert ask(served, "POST", "/api/v1/videos/film-7/download/cancel")[:2] == (200, {})
@@ -176,8 +176,26 @@ def test_a_jobs_stream_says_whether_it_can_be_watched_and_where_it_is(served: Se
     job = add(served)
     served.set_files(job["id"], JobFile(index=0, path="a.mkv", size=1000, progress=4.0))
     status, told, _ = ask(served, "GET", f"/api/v1/jobs/{job['id'][:8]}/stream")
-    assert (status, told["url"], told["file_path"]) == (200, None, None)
-    assert (told["readiness"]["ready"], told["readiness"]["buffered_bytes"]) == (False, 40)
+    assert (status, told["job"], told["file"], told["url"]) == (200, job["id"], 0, None)
+    assert told["file_path"].endswith("/a.mkv")
+    assert told["readiness"]["ready"] is False
+    assert told["readiness"]["reason"]
+    assert ask(served, "GET", f"/api/v1/jobs/{job['id']}/stream?file=7")[0] == 404
+    assert ask(served, "GET", f"/api/v1/jobs/{job['id']}/stream?file=x")[0] == 400
+
+
+def test_a_job_without_files_yet_says_why_it_cannot_be_watched(served: Serving) -> None:
+    job = add(served)
+    status, told, _ = ask(served, "GET", f"/api/v1/jobs/{job['id']}/stream")
+    assert (status, told["file"], told["file_path"], told["readiness"]["ready"]) == (200, None, None, False)
+
+
+def test_a_preload_is_checked_before_anything_is_done(served: Serving) -> None:
+    job = add(served)
+    for body in (b'{"seconds": -1}', b'{"seconds": 1e300}', b'{"second": 1}', b'{"file": "x"}'):
+        assert ask(served, "POST", f"/api/v1/jobs/{job['id']}/preload", body)[0] == 400
+    served.change(job["id"], status=State.CANCELLED)
+    assert ask(served, "POST", f"/api/v1/jobs/{job['id']}/preload", b"{}")[0] == 409
 
 
 def test_health_names_each_check_and_the_process(served: Serving) -> None:
