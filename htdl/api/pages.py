@@ -62,8 +62,7 @@ class _Static:
     etag: str
 
     async def serve(self, request: web.Request) -> web.Response:
-        response = web.Response(headers=_STATIC)
-        response.etag = self.etag
+        response = web.Response(headers=_STATIC | {"ETag": f'"{self.etag}"'})
         if any(tag.value in {self.etag, "*"} for tag in request.if_none_match or ()):
             response.set_status(304)
         else:
@@ -108,11 +107,8 @@ class _Pages:
         return answers.json(watched.status_object(self._service, view, wanted), headers=_LIVE)
 
     async def playlist(self, request: web.Request, view: JobView) -> web.StreamResponse:
-        origin = f"{request.scheme}://{request.host}"
-        token = self._service.links.token(view.job.id)
-
         def url(file: JobFile) -> str:
-            return origin + watched.stream_path(token, view.job.id, file)
+            return self._service.links.video(view.job.id, file) or ""
 
         videos = [file for file in view.files if file.wanted and sidecars.is_video(file)]
         entries = [

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from htdl import wire
 from htdl.errors import HtdlError
@@ -20,11 +18,6 @@ MOST_FILES = 500  # that the page lists; each is sent again every second
 MOST_RUNS = 2000  # that its bar is told of; no screen shows more
 
 
-def stream_path(token: str, job_id: str, file: JobFile) -> str:
-    """Of a file on the server that also serves the page."""
-    return f"/stream/{job_id}/{token}/{file.index}/{quote(PurePosixPath(file.path).name, safe='')}"
-
-
 def status_object(service: Service, view: JobView, index: int | None) -> dict[str, Any]:
     """The job, and of its file `index`, else of its main one, what is here and whether it can be watched.
 
@@ -32,7 +25,6 @@ def status_object(service: Service, view: JobView, index: int | None) -> dict[st
     fractions of its size.
     """
     job, streams = view.job, service.streams
-    token = service.links.token(job.id)
     playing = _playing(service, view, index)
     shown = _shown(view.files, playing)
     verdict = view.readiness
@@ -55,7 +47,7 @@ def status_object(service: Service, view: JobView, index: int | None) -> dict[st
         "is_whole": runs == [(0.0, 1.0)],
         "runs": runs,
         "readiness": verdict,
-        "files": [_file_object(file, stream_path(token, job.id, file)) for file in shown],
+        "files": [_file_object(file, _path(service, job.id, file)) for file in shown],
         "more": len(_listed(view.files)) - len(shown),
         "subtitles": _subtitles(playing, view.files) if playing else [],
     }
@@ -76,6 +68,11 @@ def _runs(service: Service, view: JobView, file: JobFile | None) -> list[tuple[f
     size = max(1, file.size)
     runs = service.streams.runs(view.job.id, file)[:MOST_RUNS]
     return [(run.start / size, run.stop / size) for run in runs]
+
+
+def _path(service: Service, job_id: str, file: JobFile) -> str:
+    """Of a file on the server that also serves the page, under whatever name that was reached."""
+    return (service.links.video(job_id, file) or "").removeprefix(service.links.base_url or "")
 
 
 def _listed(files: Sequence[JobFile]) -> list[JobFile]:

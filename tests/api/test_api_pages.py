@@ -1,0 +1,109 @@
+"""The watch page over HTTP: what each address answers, and to whom."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from htdl.api.playlist import Entry, m3u
+from tests.api.playing import EXTRA, FILM, NAME, PIECE, SIZE, Playing
+
+
+def page(playing: Playing, rest: str = "", token: str | None = None) -> str:
+    return f"/watch/{playing.job_id}/{token or playing.world.service.links.token(playing.job_id)}/{rest}"
+
+
+def test_the_page_lets_nothing_in_from_outside(playing: Playing) -> None:
+    answer = playing.get(page(playing))
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    policy = answer.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; ")
+    assert "unsafe" not in policy
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert b"https:" not in answer.body
+
+
+@pytest.mark.parametrize("rest", ["", "status", "job.m3u", "subtitle/1.vtt"])
+def test_a_wrong_token_and_a_job_that_is_not_there_are_answered_alike(playing: Playing, rest: str) -> None:
+    token = playing.world.service.links.token("nobody")
+    wrong = playing.get(page(playing, rest, token="x" * 22))
+    absent = playing.get(f"/watch/nobody/{token}/{rest}")
+    assert (wrong.status, wrong.body) == (absent.status, absent.body)
+    assert wrong.status == 404
+
+
+@pytest.mark.parametrize(
+    "rest", ["subtitle/1.vtt", "subtitle/99.vtt", "subtitle/x.vtt", "subtitle/-1.vtt", "x"]
+)
+def test_what_is_no_subtitle_is_not_there(playing: Playing, rest: str) -> None:
+    assert playing.get(page(playing, rest)).status == 404
+
+
+def test_static_files_are_sent_once(playing: Playing) -> None:
+    for name, kind in (("watch.js", "text/javascript"), ("watch.css", "text/css")):
+        first = playing.get(f"/static/{name}")
+        assert first.headers["Content-Type"] == f"{kind}; charset=utf-8"
+        again = playing.get(f"/static/{name}", If_None_Match=first.headers["ETag"])
+        assert (first.status, again.status, again.body) == (200, 304, b"")
+        assert playing.get(f"/static/{name}", If_None_Match='"other"').status == 200
+
+
+@pytest.mark.parametrize("name", ["", "watch.html", "../api/pages.py", "%2e%2e/jobs.py", "nothing.js"])
+def test_nothing_else_is_static(playing: Playing, name: str) -> None:
+    assert playing.get(f"/static/{name}").status == 404
+
+
+def test_the_status_tells_what_is_here(playing: Playing) -> None:
+    playing.arrive(0, 3)
+    status = json.loads(playing.get(page(playing, "status")).body)
+    assert status["file"] == FILM
+    assert status["runs"] == [
+        [0, (PIECE - 1000) / SIZE],
+        [(3 * PIECE - 1000) / SIZE, (4 * PIECE - 1000) / SIZE],
+    ]
+    assert status["is_whole"] is False
+    assert status["readiness"]["ready"] is False
+    assert [file["index"] for file in status["files"]] == [EXTRA, FILM]
+    film = status["files"][1]
+    assert film["type"] == "video/x-matroska"
+    playing.arrive()
+    assert playing.get(film["url"], Range="bytes=0-9").status == 206
+
+
+def test_the_status_of_another_file(playing: Playing) -> None:
+    playing.arrive(0)
+    status = json.loads(playing.get(page(playing, f"status?file={EXTRA}")).body)
+    assert (status["file"], status["runs"]) == (EXTRA, [[0, 1]])
+    for silly in ("99", "x", "-1", "%D9%A3", "9" * 5000):
+        status = json.loads(playing.get(page(playing, f"status?file={silly}")).body)
+        assert status["file"] in {None, FILM}
+
+
+def test_the_status_of_a_whole_job(whole: Playing) -> None:
+    status = json.loads(whole.get(page(whole, "status")).body)
+    assert (status["is_whole"], status["runs"], status["progress"]) == (True, [[0, 1]], 100.0)
+
+
+def test_the_playlist_names_each_video(playing: Playing) -> None:
+    answer = playing.get(page(playing, "job.m3u"))
+    assert answer.headers["Content-Type"] == "audio/x-mpegurl"
+    head, *lines = answer.body.decode().splitlines()
+    assert head == "#EXTM3U"
+    assert lines[0::2] == ["#EXTINF:-1,extra.mp4", f"#EXTINF:-1,{NAME}"]
+    assert all(
+        url.startswith(f"http://127.0.0.1:{playing.port}/stream/{playing.job_id}/") for url in lines[1::2]
+    )
+
+
+def test_no_name_writes_a_line_of_the_playlist() -> None:
+    title = "a\r\n#EXTVLCOPT:x\u2028http://evil/\x85b"
+    text = m3u([Entry(title, "http://h/v", 61.6, ("http://h/a.srt", "http://h/b.srt"))])
+    assert text.splitlines() == [
+        "#EXTM3U",
+        "#EXTINF:62,a  #EXTVLCOPT:x http://evil/ b",
+        "#EXTVLCOPT:input-slave=http://h/a.srt#http://h/b.srt",
+        "http://h/v",
+    ]
