@@ -9,6 +9,7 @@ const CHECK_SECONDS = 2; // of playing, after which a decoder that exists has gi
 const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 8000;
 const TRIES = 2; // of opening what can be opened
+const SEEK_MS = 250; // between two seeks while the first is under way: Chromium 156 hangs on some within 5 ms
 
 export class Player {
   // `told(problem)`: "blind", "silent", "unopenable", "damaged", or null when there is none (any more).
@@ -17,12 +18,15 @@ export class Player {
     Object.assign(this, { video, told, canOpen });
     this.url = null;
     this.time = 0; // where one is, or wants to be
+    this.target = null; // of a seek that has not begun
+    this.soughtAt = 0;
     this.duration = NaN; // as far as it was ever known
     this.isWanted = false; // to play
     this.isRefused = false; // the browser wants a person to press play
     video.addEventListener("loadedmetadata", () => this.opened());
     video.addEventListener("timeupdate", () => this.moved());
     video.addEventListener("seeking", () => this.noteTime());
+    video.addEventListener("seeked", () => this.seek());
     video.addEventListener("play", () => ([this.isWanted, this.isRefused] = [true, false]));
     video.addEventListener("pause", () => video.error || (this.isWanted = false));
     video.addEventListener("error", () => this.failed());
@@ -30,7 +34,7 @@ export class Player {
 
   open(url, time, isAudio) {
     clearTimeout(this.timer);
-    Object.assign(this, { url, time, isAudio, duration: NaN, retries: 0, strikes: 0, hasOpened: false, isChecked: false });
+    Object.assign(this, { url, time, target: null, isAudio, duration: NaN, retries: 0, strikes: 0, hasOpened: false, isChecked: false });
     this.told(null);
     this.video.controls = true;
     this.load();
@@ -63,8 +67,25 @@ export class Player {
 
   jump(seconds) {
     if (!(this.duration > 0)) return; // nothing was opened yet
-    this.time = Math.min(this.duration, Math.max(0, seconds));
-    if (this.isOpen) this.video.currentTime = this.time; // else it begins there
+    this.time = this.target = Math.min(this.duration, Math.max(0, seconds));
+    this.seek();
+  }
+
+  step(seconds) {
+    this.jump((this.isOpen ? (this.target ?? this.video.currentTime) : this.time) + seconds);
+  }
+
+  seek() {
+    clearTimeout(this.seekTimer);
+    if (this.target === null || !this.isOpen) return; // else it begins there, once it is open
+    const wait = this.video.seeking ? this.soughtAt + SEEK_MS - performance.now() : 0;
+    if (wait > 0) {
+      this.seekTimer = setTimeout(() => this.seek(), wait);
+      return;
+    }
+    this.soughtAt = performance.now();
+    this.video.currentTime = this.target;
+    this.target = null;
   }
 
   get isWaiting() {
@@ -89,11 +110,11 @@ export class Player {
   opened() {
     this.isOpen = this.hasOpened = true;
     this.duration = this.video.duration;
-    if (this.time > 0) this.video.currentTime = this.time;
+    if (this.time > 0) this.jump(this.time);
   }
 
   noteTime() {
-    if (this.isOpen) this.time = this.video.currentTime;
+    if (this.isOpen && this.target === null) this.time = this.video.currentTime;
   }
 
   moved() {

@@ -217,8 +217,8 @@ function keepPlace() {
 
 const KEYS = {
   " ": () => player.toggle(),
-  ArrowLeft: () => player.jump(player.time - STEP_SECONDS),
-  ArrowRight: () => player.jump(player.time + STEP_SECONDS),
+  ArrowLeft: () => player.step(-STEP_SECONDS),
+  ArrowRight: () => player.step(STEP_SECONDS),
   f: () => (document.fullscreenElement ? document.exitFullscreen() : video.requestFullscreen?.()),
   m: () => (video.muted = !video.muted),
 };

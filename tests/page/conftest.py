@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from htdl.wire import JobInfo
+from tests.clips import clip
 from tests.daemon.downloads import once
 from tests.daemons import Daemon
 from tests.page.browser import Browser, Page
 from tests.ports import free_port
 from tests.swarm import Swarm, Torrent
-from tests.tools import require
 
-RATE = 400_000  # bytes a second of the one seeder: some three times what the clip needs
+RATE = 300_000  # bytes a second of the one seeder: three times what the clip needs
 
 Clips = Callable[..., bytes]
 Watch = Callable[..., "Watching"]
@@ -24,30 +23,13 @@ Watch = Callable[..., "Watching"]
 
 @pytest.fixture(scope="session")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Clips:
-    """A minute of picture and sound, 8 MB, and what ffmpeg makes of it: clips("film.mp4", "-c:a", "ac3")."""
-    ffmpeg = require("ffmpeg")
+    """A minute, 6 MB, of that kind: clips("mp4")."""
     folder = tmp_path_factory.mktemp("clips")
 
-    def make(name: str, *arguments: str) -> bytes:
-        path = folder / name
-        if not path.exists():
-            quiet = ("-hide_banner", "-loglevel", "error", "-nostdin", "-y")
-            subprocess.run([ffmpeg, *quiet, *arguments, str(path)], check=True, timeout=60)
-        return path.read_bytes()
+    def make(kind: str = "mp4", seconds: float = 60) -> bytes:
+        return clip(folder, kind, seconds=seconds, size="640x360").read_bytes()
 
-    # fmt: off
-    make(
-        "film.mp4", "-f", "lavfi", "-i", "testsrc2=s=640x360:r=24:d=60",
-        "-f", "lavfi", "-i", "sine=f=440:d=60", "-c:v", "libx264", "-preset", "ultrafast",
-        "-b:v", "1M", "-minrate", "1M", "-maxrate", "1M", "-bufsize", "1M", "-x264-params", "nal-hrd=cbr",
-        "-g", "48", "-pix_fmt", "yuv420p", "-c:a", "aac", "-movflags", "+faststart",
-    )
-    # fmt: on
-
-    def of_film(name: str, *arguments: str) -> bytes:
-        return make(name, *(("-i", str(folder / "film.mp4"), *arguments) if arguments else ()))
-
-    return of_film
+    return make
 
 
 @pytest.fixture(scope="module")
@@ -88,8 +70,10 @@ class Watching:
 
 
 @pytest.fixture
-def watch(make_daemon: Callable[..., Daemon], swarm: Swarm, browser: Browser) -> Watch:
+def watch(make_daemon: Callable[..., Daemon], swarm: Swarm, browser: Browser) -> Iterator[Watch]:
     """watch({"film.mp4": bytes}, "#t=30"): seeds it slowly, downloads it, and opens its page."""
+
+    pages: list[Page] = []
 
     def watch(
         files: dict[str, bytes], fragment: str = "", *, rate: int = RATE, browser: Browser = browser
@@ -100,7 +84,10 @@ def watch(make_daemon: Callable[..., Daemon], swarm: Swarm, browser: Browser) ->
         job = daemon.client.add(torrent.magnet)
         once(daemon, job.id, lambda job: job.has_metadata)
         watching = Watching(daemon, torrent, job.id, browser.page())
+        pages.append(watching.page)
         watching.page.goto(watching.url + fragment)
         return watching
 
-    return watch
+    yield watch
+    for page in pages:
+        page.close()

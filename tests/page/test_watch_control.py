@@ -10,17 +10,15 @@ SRT = "1\r\n0:00:00,000 --> 00:00:50,500\r\nDéjà vu {\\an8}<i>twice</i>\r\n".e
 
 
 def test_the_keys(watch: Watch, clips: Clips) -> None:
-    watching = watch({"film.mp4": clips("film.mp4")}, rate=0)
+    watching = watch({"film.mp4": clips()}, rate=0)
     page = watching.page
     watching.until_playing()
     page.press(" ")
     page.until("video.paused")
     start = watching.time()
-    page.press("ArrowRight")
-    page.press("ArrowRight")
-    page.until(f"Math.abs(video.currentTime - {start} - 20) < 0.01")
-    page.press("ArrowLeft")
-    page.until(f"Math.abs(video.currentTime - {start} - 10) < 0.01")
+    for key in ("ArrowRight", "ArrowRight", "ArrowLeft"):  # faster than Chromium can take seeks
+        page.press(key)
+    page.until(f"!video.seeking && Math.abs(video.currentTime - {start} - 10) < 0.3")
     page.press("m")
     page.until("video.muted")
     page.press("f")
@@ -37,8 +35,8 @@ def test_the_keys(watch: Watch, clips: Clips) -> None:
 
 def test_another_file_is_chosen_by_the_keyboard(watch: Watch, clips: Clips) -> None:
     files = {
-        "Season/one.mp4": clips("film.mp4"),
-        "Season/two.mp4": clips("late.mp4", "-c", "copy"),
+        "Season/one.mp4": clips(),
+        "Season/two.mp4": clips("mp4-end"),
         "Season/two.txt": b"nothing to see",
     }
     watching = watch(files, rate=1_000_000)
@@ -57,7 +55,7 @@ def test_another_file_is_chosen_by_the_keyboard(watch: Watch, clips: Clips) -> N
 
 
 def test_subtitles_beside_the_video(watch: Watch, clips: Clips) -> None:
-    watching = watch({"film.mp4": clips("film.mp4"), "film.fr.srt": SRT, "film.txt": b"no"})
+    watching = watch({"film.mp4": clips(), "film.fr.srt": SRT, "film.txt": b"no"})
     page = watching.page
     watching.until_playing()
     tracks = "[...video.textTracks].map(one => [one.kind, one.label, one.language])"
@@ -70,7 +68,7 @@ def test_subtitles_beside_the_video(watch: Watch, clips: Clips) -> None:
 
 
 def test_a_paused_download_is_told_and_goes_on_where_it_was(watch: Watch, clips: Clips) -> None:
-    watching = watch({"film.mp4": clips("film.mp4")}, rate=200_000)
+    watching = watch({"film.mp4": clips()}, rate=200_000)
     watching.until_playing()
     watching.daemon.client.pause(watching.job_id)
     watching.page.shown("#reason", "The download is paused.")
@@ -83,7 +81,7 @@ def test_a_paused_download_is_told_and_goes_on_where_it_was(watch: Watch, clips:
 
 
 def test_it_outlives_the_daemon(watch: Watch, clips: Clips) -> None:
-    watching = watch({"film.mp4": clips("film.mp4")}, rate=200_000)
+    watching = watch({"film.mp4": clips()}, rate=200_000)
     page = watching.page
     watching.until_playing()
     watching.daemon.kill()
@@ -98,7 +96,7 @@ def test_it_outlives_the_daemon(watch: Watch, clips: Clips) -> None:
 
 
 def test_a_download_that_is_forgotten_is_told(watch: Watch, clips: Clips) -> None:
-    watching = watch({"film.mp4": clips("film.mp4")}, rate=100_000)
+    watching = watch({"film.mp4": clips()}, rate=100_000)
     watching.daemon.client.cancel(watching.job_id)
     in_state(watching.daemon, watching.job_id, State.CANCELLED)
     watching.page.shown("#reason", "The download was cancelled.")
@@ -109,7 +107,7 @@ def test_a_download_that_is_forgotten_is_told(watch: Watch, clips: Clips) -> Non
 
 
 def test_one_goes_on_another_day_where_one_stopped(watch: Watch, clips: Clips) -> None:
-    watching = watch({"film.mp4": clips("film.mp4")}, rate=0)
+    watching = watch({"film.mp4": clips()}, rate=0)
     watching.until_playing()
     watching.page.press(" ")
     watching.page.press("ArrowRight")

@@ -14,7 +14,7 @@ HAS_PICTURE_AND_SOUND = "video.videoWidth > 0 && video.webkitAudioDecodedByteCou
 
 def test_it_plays_by_itself_while_the_file_arrives(watch: Watch, clips: Clips) -> None:
     name = "<script>alert(1)<img src=x onerror=alert(2)>.mp4"
-    watching = watch({name: clips("film.mp4")})
+    watching = watch({name: clips()})
     page = watching.page
     watching.until_playing(1.5)
     assert page.evaluate(HAS_PICTURE_AND_SOUND)
@@ -33,7 +33,7 @@ def test_it_plays_by_itself_while_the_file_arrives(watch: Watch, clips: Clips) -
 
 
 def test_a_jump_beyond_what_is_here_goes_on_there(watch: Watch, clips: Clips) -> None:
-    watching = watch({"film.mp4": clips("film.mp4")})
+    watching = watch({"film.mp4": clips()})
     watching.until_playing()
     watching.page.click("#bar", across=0.8)
     assert watching.time() > 45
@@ -44,21 +44,21 @@ def test_a_jump_beyond_what_is_here_goes_on_there(watch: Watch, clips: Clips) ->
 
 
 def test_a_file_with_its_index_at_the_end_plays_while_it_arrives(watch: Watch, clips: Clips) -> None:
-    watching = watch({"film.mp4": clips("late.mp4", "-c", "copy")})
+    watching = watch({"film.mp4": clips("mp4-end")})
     watching.until_playing(1)
     assert watching.page.evaluate(HAS_PICTURE_AND_SOUND)
     assert watching.job.progress < 100
 
 
 def test_it_begins_at_the_time_of_the_address(watch: Watch, clips: Clips) -> None:
-    watching = watch({"film.mp4": clips("film.mp4")}, "#t=40")
+    watching = watch({"film.mp4": clips()}, "#t=40")
     watching.page.until("video.currentTime > 40.5")
     assert watching.time() < 55
     assert watching.job.progress < 100
 
 
 def test_it_says_that_the_sound_has_no_decoder(watch: Watch, clips: Clips) -> None:
-    watching = watch({"film.mp4": clips("ac3.mp4", "-t", "20", "-c:v", "copy", "-c:a", "ac3")}, rate=0)
+    watching = watch({"film.mp4": clips("mp4-ac3", 20)}, rate=0)
     problem = watching.page.shown("#problem")
     assert "Silent: the browser has no decoder for this sound." in problem
     assert watching.page.evaluate("document.querySelector('#problem a').pathname.endsWith('/job.m3u')")
@@ -66,15 +66,13 @@ def test_it_says_that_the_sound_has_no_decoder(watch: Watch, clips: Clips) -> No
 
 
 def test_it_says_that_the_picture_has_no_decoder(watch: Watch, clips: Clips) -> None:
-    clip = clips("mpeg4.mp4", "-t", "20", "-c:v", "mpeg4", "-b:v", "600k", "-c:a", "copy")
-    watching = watch({"film.mp4": clip}, rate=0)
+    watching = watch({"film.mp4": clips("mp4-hevc", 20)}, rate=0)
     problem = watching.page.shown("#problem")
     assert "plays only the sound: it has no decoder for this picture." in problem
 
 
 def test_it_says_that_the_browser_cannot_open_it(watch: Watch, clips: Clips) -> None:
-    clip = clips("film.avi", "-t", "20", "-c:v", "copy", "-c:a", "mp3")
-    watching = watch({"film.avi": clip}, rate=200_000)
+    watching = watch({"film.avi": clips("avi", 20)})
     problem = watching.page.shown("#problem")
     assert "cannot open this kind of file (AVI)." in problem
     assert "mpv or VLC" in problem
@@ -82,7 +80,7 @@ def test_it_says_that_the_browser_cannot_open_it(watch: Watch, clips: Clips) -> 
 
 
 def test_a_whole_file_plays_and_says_nothing(watch: Watch, clips: Clips) -> None:
-    watching = watch({"film.mp4": clips("film.mp4")}, rate=0)
+    watching = watch({"film.mp4": clips()}, rate=0)
     in_state(watching.daemon, watching.job_id, State.COMPLETED)
     watching.until_playing(2.5)
     assert watching.page.text("#notice") == ""
@@ -94,7 +92,7 @@ def test_a_whole_file_plays_and_says_nothing(watch: Watch, clips: Clips) -> None
 def test_where_the_browser_lets_no_page_begin_a_person_presses_play(
     watch: Watch, clips: Clips, careful: Browser
 ) -> None:
-    watching = watch({"film.mp4": clips("film.mp4")}, rate=0, browser=careful)
+    watching = watch({"film.mp4": clips()}, rate=0, browser=careful)
     watching.page.shown("#notice", "Press play")
     watching.page.press(" ")
     watching.until_playing()
