@@ -3,11 +3,14 @@
 Side by side on a swarm of limited seeders: the bare engine, which fetches what is read and nothing else;
 peerflix; and htdl as a user has it (`htdl add`, `htdl url`, HTTP; the daemon is there).  Then all again with
 one more peer that is slow.  Every byte that was read is compared.
+
+Each asks for just what it reads (`first`, `jump`, `tail`); `seek` asks with an open end, as players do.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +19,7 @@ from pathlib import Path
 from tests.bench import place, viewers
 from tests.bench.report import Report, Row, median, ratio
 from tests.bench.seeder import Seeded, Seeders
-from tests.bench.viewers import Bare, HtdlViewer, Viewer
+from tests.bench.viewers import Bare, Connection, HtdlViewer, Viewer
 
 DEFAULTS = {"runs": 5, "mib": 192}
 KIB, MIB = 1 << 10, 1 << 20
@@ -80,18 +83,34 @@ def _once(kind: type[Viewer], folder: Path, video: Video) -> dict[str, float | N
             if content != video.content[part.start : part.stop]:
                 print(f"{kind.name}: {name} is not what was seeded")
                 taken[name] = None
+        taken["seek"] = _seek(viewer.url, video.content) if viewer.url else None
         if isinstance(viewer, HtdlViewer):
             taken |= {"add": viewer.added - start, "url": viewer.named - viewer.added}
     return taken
 
 
+def _seek(url: str, content: bytes) -> float | None:
+    """As a player does it: it reads to the end, and leaves that request standing when it asks anew."""
+    size = len(content)
+    playing = Connection(url, size // 4)
+    playing.read(MIB)
+    begun = time.perf_counter()
+    sought = Connection(url, size * 3 // 4)
+    is_equal = sought.read(MIB) == content[size * 3 // 4 :][:MIB]
+    taken = time.perf_counter() - begun
+    sought.close()
+    playing.close()
+    return taken if is_equal else None
+
+
 def _rows(runs: Runs) -> list[Row]:
     rows = []
     for swarm, by_viewer in runs.items():
-        for what in READS:
-            for viewer, one in by_viewer.items():
-                target = TARGET_SECONDS[what] if viewer == "htdl" and swarm == next(iter(SWARMS)) else None
-                rows.append(_row(f"{swarm}: {what}, {viewer}", what, one, target))
+        targets = TARGET_SECONDS if swarm == next(iter(SWARMS)) else {}
+        for what, viewer in itertools.product((*READS, "seek"), by_viewer):
+            if viewer != Bare.name or what != "seek":
+                target = targets.get(what) if viewer == HtdlViewer.name else None
+                rows.append(_row(f"{swarm}: {what}, {viewer}", what, by_viewer[viewer], target))
         rows += [_row(f"{swarm}: of it htdl {what}", what, by_viewer["htdl"]) for what in ("add", "url")]
     alone, beside = ({what: _middle(runs, swarm, what) for what in READS} for swarm in SWARMS)
     for what in READS:

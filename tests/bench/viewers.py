@@ -26,6 +26,7 @@ NPM_FOLDER = Path(os.environ.get("NPM_BIN", "/tmp/lab/npm/node_modules/.bin"))
 
 class Viewer(Protocol):
     name: str
+    url: str  # of its one file, once that was read from; empty where there is no HTTP
 
     def __init__(self, folder: Path) -> None:
         """`folder` is for what it downloads."""
@@ -48,6 +49,7 @@ class Bare:
     """
 
     name = "bare"
+    url = ""
     _CODE = """
 import sys, libtorrent as lt
 session = lt.session({"listen_interfaces": "127.0.0.1:0", "enable_dht": False, "enable_lsd": False,
@@ -131,6 +133,7 @@ class Peerflix:
 
     def __enter__(self) -> Self:
         self._port = free_port()
+        self.url = f"http://127.0.0.1:{self._port}/"
         return self
 
     def __exit__(
@@ -152,7 +155,7 @@ class Peerflix:
 
     def _try(self, part: range) -> bytes:
         try:
-            return fetch(f"http://127.0.0.1:{self._port}/", part)
+            return fetch(self.url, part)
         except ConnectionRefusedError:  # it does not listen yet
             return b""
 
