@@ -74,7 +74,7 @@ class Videos:
             except ConnectionError:
                 raise  # the client has hung up, as players do with each seek
             except (HtdlError, OSError) as exc:  # it stalled, was stopped, or its file is gone
-                _log_cut(answer, body, exc)
+                _log_end(answer, body, exc)
                 if not answer.response.prepared:
                     raise NoSuchJob(str(exc), hint="`htdl retry JOB` fetches it again") from exc
                 raise ConnectionResetError("the rest does not come") from exc
@@ -147,9 +147,9 @@ def _unsatisfiable(video: Video) -> web.Response:
     )
 
 
-def _log_cut(answer: Answer, body: Body, exc: HtdlError | OSError) -> None:
+def _log_end(answer: Answer, body: Body, exc: HtdlError | OSError) -> None:
     log.warning(
-        "stream cut off: job=%s file=%d range=%s sent=%d why=%s",
+        "stream ends early job=%s file=%d range=%s sent=%d why=%s",
         answer.video.job_id,
         answer.video.index,
         ",".join(f"{part.start}-{part.stop - 1}" for part in answer.parts),

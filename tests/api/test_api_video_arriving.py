@@ -109,7 +109,7 @@ def cut_off(playing: Playing, sent: bytes, caplog: pytest.LogCaptureFixture, why
     assert sent == BYTES[: len(sent)]
     assert len(sent) < SIZE
     until(lambda: playing.readers() == 0)
-    lines = [x.getMessage() for x in caplog.records if "stream cut off" in x.getMessage()]
+    lines = [x.getMessage() for x in caplog.records if "stream ends early" in x.getMessage()]
     assert len(lines) == 1
     assert f"job={playing.job_id} file=1 range=0-{SIZE - 1} sent={len(sent)} why=" in lines[0]
     assert why in lines[0]
@@ -169,7 +169,7 @@ def test_a_whole_file_that_is_gone_is_told_in_words(whole: Playing, caplog: pyte
     whole.path().unlink()
     answer = whole.get()
     assert (answer.status, "htdl retry" in answer.body.decode()) == (404, True)
-    assert "stream cut off" in caplog.text
+    assert "stream ends early" in caplog.text
 
 
 def test_a_video_that_is_not_being_downloaded_is_refused_with_the_next_step(playing: Playing) -> None:
