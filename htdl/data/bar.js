@@ -38,8 +38,9 @@ export class Bar {
       pen.fillRect(from * width, 0, Math.max(1, (to - from) * width), height); // a single piece can be seen too
     }
     if (this.at === null) return;
-    const thick = 3 * ratio;
-    pen.fillStyle = colour("--head");
-    pen.fillRect(Math.min(width - thick, Math.max(0, this.at * width - thick / 2)), 0, thick, height);
+    for (const [name, thick] of [["--ground", 7 * ratio], ["--head", 3 * ratio]]) {
+      pen.fillStyle = colour(name);
+      pen.fillRect(this.at * (width - 3 * ratio) + 1.5 * ratio - thick / 2, 0, thick, height);
+    }
   }
 }

@@ -9,6 +9,7 @@ import * as words from "/static/words.js";
 const POLL_MS = 1000;
 const PATIENCE_MS = 5000; // for an answer of a daemon on this machine
 const STEP_SECONDS = 10;
+const BY_ITSELF = "Not ready yet; it starts by itself"; // why is said below the player
 
 const by = (id) => document.getElementById(id);
 const video = by("video");
@@ -122,11 +123,10 @@ function notice() {
   if (isPlaying() || (video.error && !by("problem").hidden)) return "";
   if (silence) return words.SILENCE[silence];
   if (!status) return "Asking the daemon…";
-  const reason = words.sentence(status.readiness.reason);
-  if (!player.url) return words.standstill(status) || `Not yet: ${status.readiness.reason}`;
+  if (!player.url) return words.standstill(status) || BY_ITSELF;
   if (player.isWaiting) return words.waiting(status);
   if (player.isRefused) return "Press play";
-  return hasStarted ? "" : `${reason} It starts by itself.`;
+  return hasStarted ? "" : BY_ITSELF;
 }
 
 const isPlaying = () => !video.paused && video.readyState >= 3;

@@ -88,9 +88,14 @@ class Browser:
         context = self.call("Target.createBrowserContext")["browserContextId"]
         target = self.call("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
         session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        page = self._pages[session] = Page(self, session, target)
+        page = self._pages[session] = Page(self, session)
         page.begin(width, height, dark)
         return page
+
+    def close_pages(self) -> None:
+        for context in self.call("Target.getBrowserContexts")["browserContextIds"]:
+            self.call("Target.disposeBrowserContext", browserContextId=context)
+        self._pages.clear()
 
     def call(self, method: str, session: str | None = None, **params: Any) -> dict[str, Any]:
         """What Chromium answers; events that come before go to their pages."""
@@ -125,15 +130,11 @@ class Browser:
 class Page:
     """`requests` are the URLs it asked for, `errors` what the console and the content policy said."""
 
-    def __init__(self, browser: Browser, session: str, target: str) -> None:
+    def __init__(self, browser: Browser, session: str) -> None:
         self.requests: list[str] = []
         self.errors: list[str] = []
         self._browser = browser
         self._session = session
-        self._target = target
-
-    def close(self) -> None:
-        self._browser.call("Target.closeTarget", targetId=self._target)
 
     def begin(self, width: int, height: int, dark: bool) -> None:
         for domain in ("Page", "Network", "Runtime", "Log"):

@@ -33,9 +33,15 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Clips:
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     with Browser(tmp_path_factory.mktemp("chromium")) as browser:
         yield browser
+
+
+@pytest.fixture
+def browser(chromium: Browser) -> Iterator[Browser]:
+    yield chromium
+    chromium.close_pages()
 
 
 @pytest.fixture
@@ -70,10 +76,8 @@ class Watching:
 
 
 @pytest.fixture
-def watch(make_daemon: Callable[..., Daemon], swarm: Swarm, browser: Browser) -> Iterator[Watch]:
+def watch(make_daemon: Callable[..., Daemon], swarm: Swarm, browser: Browser) -> Watch:
     """watch({"film.mp4": bytes}, "#t=30"): seeds it slowly, downloads it, and opens its page."""
-
-    pages: list[Page] = []
 
     def watch(
         files: dict[str, bytes], fragment: str = "", *, rate: int = RATE, browser: Browser = browser
@@ -84,10 +88,7 @@ def watch(make_daemon: Callable[..., Daemon], swarm: Swarm, browser: Browser) ->
         job = daemon.client.add(torrent.magnet)
         once(daemon, job.id, lambda job: job.has_metadata)
         watching = Watching(daemon, torrent, job.id, browser.page())
-        pages.append(watching.page)
         watching.page.goto(watching.url + fragment)
         return watching
 
-    yield watch
-    for page in pages:
-        page.close()
+    return watch
