@@ -120,6 +120,11 @@ class Alerts:
             if update.pieces:
                 torrent.see(update)
 
+    def _on_piece(self, alert: libtorrent.piece_finished_alert) -> None:
+        torrent = self._torrents.of(alert.handle)
+        if torrent and torrent.course and torrent.is_watched and not torrent.removal:
+            torrent.course.finished(alert.piece_index)
+
     def _on_finished(self, alert: libtorrent.torrent_alert) -> None:
         """Only says that the wanted set is done, which may be empty: ask for the numbers at once."""
         if torrent := self._torrents.of(alert.handle):
@@ -131,7 +136,7 @@ class Alerts:
 
     def _on_flushed(self, alert: libtorrent.cache_flushed_alert) -> None:
         torrent = self._torrents.of(alert.handle)
-        if torrent and not torrent.removal and torrent.passed():
+        if torrent and not torrent.removal and torrent.flushed():
             self._begin(self._announce_finish(torrent))
 
     async def _announce_finish(self, torrent: Held) -> None:
@@ -214,6 +219,7 @@ _HANDLERS: dict[type, Callable[[Alerts, Any], None]] = {
     lt.metadata_received_alert: Alerts._on_metadata,
     lt.file_prio_alert: Alerts._on_file_priorities,
     lt.state_update_alert: Alerts._on_updates,
+    lt.piece_finished_alert: Alerts._on_piece,
     lt.torrent_finished_alert: Alerts._on_finished,
     lt.torrent_checked_alert: Alerts._on_checked,
     lt.cache_flushed_alert: Alerts._on_flushed,

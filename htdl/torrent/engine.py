@@ -191,11 +191,13 @@ class LibtorrentEngine:
 
     def pieces(self, key: str) -> Pieces | None:
         torrent = self._torrents.get(key)
-        return torrent.pieces if torrent else None
+        return torrent.course.pieces if torrent and torrent.course else None
 
     def want(self, key: str, pieces: Sequence[int]) -> None:
-        if torrent := self._torrents.standing(key):
-            torrent.watch(pieces)
+        torrent = self._torrents.standing(key)
+        if torrent and torrent.course:
+            torrent.course.ask(pieces)
+        self._session.watch(any(torrent.is_watched for torrent in self._torrents))
 
     def trouble(self) -> str | None:
         return self._alerts.listen_trouble

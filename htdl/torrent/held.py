@@ -12,7 +12,7 @@ from htdl.torrent import order
 from htdl.torrent._lt import lt
 from htdl.torrent.api import Metadata, Phase, Status
 from htdl.torrent.barrier import Barrier
-from htdl.torrent.pieces import Pieces
+from htdl.torrent.course import Course
 from htdl.torrent.status import is_whole, status_of
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ class Held:
     handle: libtorrent.torrent_handle
     metadata: Metadata | None = None
     peers: tuple[tuple[str, int], ...] = ()  # that it came with
-    pieces: Pieces | None = None  # which can be read; None while there is no metadata
     wanted: frozenset[int] | None = None  # None: not selected yet
     is_selected: bool = False  # libtorrent has applied `wanted`
     is_finishing: bool = False  # all that is wanted is here
@@ -49,10 +48,6 @@ class Held:
     rival: Held | None = None  # the same torrent, which waits until this one is gone
     rival_info: bytes = b""
     _wanted_bytes: int = 0
-    _main: tuple[int, int] | None = None  # first and last piece of the main file
-    _due: set[int] = field(default_factory=set)  # pieces that were given a deadline
-    _window: tuple[int, ...] = ()  # what somebody watches
-    _looked_bytes: int = 0  # at the last look
     _sample: tuple[float, int] = (0.0, 0)  # when, and how much had been downloaded
     _speed: int = 0
     _seen_bytes: int = -1  # of them the pieces are known
@@ -60,12 +55,13 @@ class Held:
 
     def __post_init__(self) -> None:
         self.barrier = Barrier(self.handle.flush_cache)
+        self.course: Course | None = None  # while there is no metadata
         if self.metadata:
             self.learn(self.metadata)
 
     def learn(self, metadata: Metadata) -> None:
         self.metadata = metadata
-        self.pieces = Pieces(metadata.num_pieces, metadata.piece_length)
+        self.course = Course(self.handle, metadata, self.barrier)
 
     # --- what is wanted ---
 
@@ -87,106 +83,53 @@ class Held:
     def select(self, indices: Sequence[int]) -> None:
         """Ask libtorrent for these files; `apply_selection` follows when it has them."""
         info, before = self.handle.torrent_file(), self.wanted
-        if self.metadata is None or info is None:
+        if self.course is None or self.metadata is None or info is None:
             return
         chosen = self.want(indices)
         self.is_selected = self.is_finishing = self.is_flushing = False
         self.handle.unset_flags(lt.torrent_flags.share_mode)
-        self.handle.clear_piece_deadlines()
-        self._due.clear()
-        self.barrier.forget()
-        self._hide(chosen - (before or chosen))
+        new = chosen - (chosen if before is None else before)
+        self.course.suspend(file for file in self.metadata.files if file.index in new)
         fetched = chosen if before is None else chosen - (self._empty - before)
         self.handle.prioritize_files(order.file_priorities(info.layout().num_files(), fetched))
 
-    def _hide(self, indices: Collection[int]) -> None:
-        """Pieces at the edges of files that were not wanted are kept elsewhere, until libtorrent has moved
-        them into place.
-        """
-        if self.metadata and self.pieces:
-            spans = [
-                order.span(x, self.metadata.piece_length) for x in self.metadata.files if x.index in indices
-            ]
-            self.pieces.forget({piece for span in spans if span for piece in (span[0], span[-1])})
-
     def apply_selection(self) -> None:
-        """libtorrent has the files' priorities: the ends of the main file first, then in order."""
+        """libtorrent has the files' priorities."""
         self.is_selected = True
-        metadata, wanted, info = self.metadata, self.wanted, self.handle.torrent_file()
-        if not (metadata and wanted and info):
-            return
-        main = order.main_file([file for file in metadata.files if file.index in wanted])
-        if main:
-            offset = info.layout().file_offset(main.index)
-            urgent = order.edges(offset, main.size, metadata.piece_length, metadata.num_pieces)
-            self._main = (urgent[0], urgent[-1]) if urgent else None
-            self.handle.prioritize_pieces([(piece, order.FIRST) for piece in urgent])
-        # libtorrent 2.1.1 picks at random once a torrent has had nothing to fetch.  Its flag still says
-        # sequential, and to set what is set does nothing.
-        self.handle.unset_flags(lt.torrent_flags.sequential_download)
-        self.handle.set_flags(lt.torrent_flags.sequential_download)
+        if self.course and self.wanted:
+            self.course.begin(self.wanted)
 
     # --- how it goes ---
 
     def look(self) -> None:
-        """Ask which pieces are here, if they may have to hurry; `hurry` gets the answer."""
-        is_moving = self.is_flushing or (self.status and self.status.peers) or self._is_behind
+        """Ask which pieces are here, where that may have changed; `see` gets the answer."""
+        is_moving = self.is_flushing or self._is_behind or (self.status and self.status.peers)
         if self.is_selected and is_moving and not self.removal:
             self.handle.post_status(lt.torrent_handle.query_pieces)
 
     def see(self, update: libtorrent.torrent_status) -> None:
-        """Note which pieces are here; they can be read when the barrier says so."""
         self._seen_bytes = update.total_done
-        if self.pieces and self.is_selected and len(update.pieces) == self.pieces.count:
-            self.barrier.take(self.pieces.missing_of(update.pieces))
-            if self.is_flushing:
-                self.barrier.ask()
-            self.hurry(update)
+        if self.course:
+            self.course.see(update)
+        if self.is_flushing:
+            self.barrier.ask()
 
-    def watch(self, pieces: Sequence[int]) -> None:
-        """Fetch these before all else."""
-        self._window = tuple(pieces)
-        if self.is_selected and self.metadata:
-            count = self.metadata.num_pieces
-            self.handle.prioritize_pieces([(x, order.FIRST) for x in pieces if 0 <= x < count])
-
-    def passed(self) -> bool:
+    def flushed(self) -> bool:
         """A flush is through; True when all that is wanted can be read now, which `is_flushing` waits for."""
         covered = self.barrier.answered()
-        if covered is None or self.pieces is None:
+        if covered is None or self.course is None:
             return False
-        self.pieces.add(covered)
-        if not (self.is_flushing and self._is_readable()):
-            return False
-        self.is_flushing = False
-        return True
-
-    def _is_readable(self) -> bool:
-        """All that is wanted."""
-        if self.pieces is None or self.metadata is None:
-            return False
-        length, wanted = self.metadata.piece_length, self.wanted or frozenset()
-        spans = [order.span(file, length) for file in self.metadata.files if file.index in wanted]
-        return all(self.pieces.readable_until(span.start) >= span.stop for span in spans if span)
-
-    def hurry(self, update: libtorrent.torrent_status) -> None:
-        """Give the next pieces of the main file a deadline; each once, libtorrent keeps it."""
-        speed = (update.total_done - self._looked_bytes) / order.LOOK_SECONDS
-        self._looked_bytes = update.total_done
-        # libtorrent's own speed is a mean of several seconds, so that a short pause does not look slow
-        is_slow = max(speed, update.download_payload_rate) < order.DUE_BELOW
-        if self._main and self.metadata and self.is_selected and is_slow:
-            for piece in order.due(update.pieces, *self._main, self.metadata.piece_length):
-                if piece not in self._due:
-                    self._due.add(piece)
-                    self.handle.set_piece_deadline(piece, 0, 0)
+        is_whole = self.course.passed(covered) and self.is_flushing
+        self.is_flushing = self.is_flushing and not is_whole
+        return is_whole
 
     def take(self, update: libtorrent.torrent_status) -> bool:
         """Note the numbers; True when they say, for the first time, that all that is selected is here."""
         size = self._wanted_bytes if self.is_selected else None
+        missing = self.course.missing_bytes() if self.course else None
         self._is_behind = update.total_done != self._seen_bytes
         self.status = replace(
-            status_of(update, wanted_bytes=size, tracker_error=self.tracker_error),
+            status_of(update, wanted_bytes=size, missing=missing, tracker_error=self.tracker_error),
             download_speed=self._measured(update),
         )
         is_new = self.is_selected and not self.is_finishing and is_whole(self.status)
@@ -202,6 +145,10 @@ class Held:
         if not at or seconds >= SPEED_SECONDS:
             self._sample = (at + seconds, update.total_payload_download)
         return self._speed or update.download_payload_rate
+
+    @property
+    def is_watched(self) -> bool:
+        return bool(self.course and self.course.is_watched)
 
     @property
     def is_lonely(self) -> bool:
@@ -289,8 +236,8 @@ class Torrents:
         self._by_key.pop(torrent.key, None)
         while torrent.saves:
             torrent.saved(None)
-        if torrent.pieces:
-            torrent.pieces.end()
+        if torrent.course:
+            torrent.course.pieces.end()
         torrent.gone.set()
 
     def clear(self) -> None:

@@ -12,7 +12,7 @@ gets none.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from htdl.torrent.api import TorrentFile
 
@@ -40,12 +40,12 @@ def edges(offset: int, size: int, piece_length: int, num_pieces: int) -> list[in
     return sorted({piece for piece in (*head, *tail) if 0 <= piece < num_pieces})
 
 
-def due(have: Sequence[bool], first: int, last: int, piece_length: int) -> list[int]:
+def due(have: Sequence[int], first: int, last: int, piece_length: int) -> list[int]:
     """The next pieces from `first` to `last` that are not here, as many as are due at a time."""
     found: list[int] = []
     for _ in range(max(MIN_DUE, DUE_BYTES // piece_length)):
         try:
-            found.append(have.index(False, first, last + 1))
+            found.append(have.index(0, first, last + 1))
         except ValueError:
             break
         first = found[-1] + 1
@@ -56,6 +56,17 @@ def span(file: TorrentFile, piece_length: int) -> range:
     """The pieces of a file; none of one without a byte."""
     end = file.offset + file.size - 1
     return range(file.offset // piece_length, end // piece_length + 1) if file.size else range(0)
+
+
+def merged(spans: Iterable[range]) -> list[range]:
+    """The same pieces, in order, each once."""
+    found: list[range] = []
+    for span in sorted((x for x in spans if x), key=lambda x: x.start):
+        if found and span.start <= found[-1].stop:
+            found[-1] = range(found[-1].start, max(found[-1].stop, span.stop))
+        else:
+            found.append(span)
+    return found
 
 
 def main_file(files: Collection[TorrentFile]) -> TorrentFile | None:

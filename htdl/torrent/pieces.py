@@ -50,8 +50,8 @@ class Pieces:
         if new:
             self._tell()
 
-    def missing_of(self, have: Sequence[bool]) -> list[int]:
-        """Those of `have`, one a piece, that cannot be read."""
+    def missing_of(self, have: Sequence[int]) -> list[int]:
+        """Those of `have`, 1 or 0 for each piece, that cannot be read."""
         return list(compress(range(self.count), map(gt, have, self._readable)))
 
     def forget(self, pieces: Iterable[int]) -> None:

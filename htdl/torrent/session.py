@@ -34,6 +34,7 @@ class Session:
         self._config = config
         self._state = state
         self._on_alert = on_alert
+        self._is_watched = False
 
     async def open(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -74,8 +75,15 @@ class Session:
     def apply(self, config: TorrentConfig) -> None:
         """Take over a changed configuration; a change of port listens anew."""
         self._config = config
-        self.lt.apply_settings(settings.session_settings(config))
+        watching = settings.watch_settings(is_watched=self._is_watched)
+        self.lt.apply_settings({**settings.session_settings(config), **watching})
         block(self.lt, allow_lan=config.allow_lan)
+
+    def watch(self, is_watched: bool) -> None:
+        """Whether somebody waits for single pieces of any torrent."""
+        if is_watched != self._is_watched:
+            self._is_watched = is_watched
+            self.lt.apply_settings(settings.watch_settings(is_watched=is_watched))
 
     def _on_wake(self) -> None:
         try:

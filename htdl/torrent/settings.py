@@ -19,10 +19,22 @@ DHT_ROUTERS = ("dht.libtorrent.org:25401", "router.bittorrent.com:6881", "dht.tr
 UNLIMITED = 0  # libtorrent's word for "no limit" in a rate
 
 
-def session_settings(config: Torrent) -> settings_pack:
+def watch_settings(*, is_watched: bool) -> settings_pack:
+    """What differs while somebody waits for single pieces."""
     categories = lt.alert_category
+    mask = categories.error | categories.status | categories.storage | categories.tracker
     return {
-        "alert_mask": categories.error | categories.status | categories.storage | categories.tracker,
+        "alert_mask": mask | categories.piece_progress if is_watched else mask,
+        # what a peer has been asked for comes first, and delays what is needed after a jump
+        "request_queue_time": 1 if is_watched else 3,
+    }
+
+
+def session_settings(config: Torrent) -> settings_pack:
+    return {
+        **watch_settings(is_watched=False),
+        # else one peer is given a whole piece, be it one that takes 20 s for it
+        "whole_pieces_threshold": 0,
         "alert_queue_size": 100_000,  # 2,000 torrents at once post more than the default holds, and lose some
         "user_agent": f"htdl libtorrent/{lt.__version__}",
         "listen_interfaces": listen_interfaces(config.listen_interface, config.port_range_start),

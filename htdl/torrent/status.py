@@ -22,20 +22,24 @@ _PHASES = {
 
 
 def status_of(
-    update: libtorrent.torrent_status, *, wanted_bytes: int | None, tracker_error: str | None
+    update: libtorrent.torrent_status,
+    *,
+    wanted_bytes: int | None,
+    missing: int | None = None,
+    tracker_error: str | None,
 ) -> Status:
     """`wanted_bytes`: the size of the wanted files; None while libtorrent has not applied what is wanted, and
-    "finished" says nothing.
+    "finished" says nothing.  `missing`: bytes of them, where libtorrent counts only a part.
 
     libtorrent counts whole pieces, which reach into files that nobody wants.  What is missing of them counts
     as missing of the wanted files: so all is here only when every piece is.
     """
     # while a torrent starts, libtorrent says "finished" of nothing
-    is_selected = wanted_bytes is not None and update.total_wanted >= wanted_bytes
-    missing = update.total_wanted - update.total_wanted_done
+    is_selected = wanted_bytes is not None and (missing is not None or update.total_wanted >= wanted_bytes)
     phase = _PHASES.get(update.state, Phase.CHECKING)
-    if phase is Phase.FINISHED and not is_selected:
+    if phase is Phase.FINISHED and (missing or not is_selected):
         phase = Phase.DOWNLOADING if update.has_metadata else Phase.METADATA
+    missing = update.total_wanted - update.total_wanted_done if missing is None else missing
     return Status(
         phase=phase,
         done_bytes=max(0, (wanted_bytes or 0) - missing) if is_selected else 0,
