@@ -1,7 +1,7 @@
 """A video's bytes on their way to one client: what the stream says is safe, by sendfile.
 
 Nothing is kept in memory.  One call of sendfile holds the event loop while the kernel copies, for as long as
-the client takes what it gets: so it is told to copy no more than BLOCK at once, some 2 ms.
+the client takes what it gets: so it is told to copy no more than BLOCK at once, some 4 ms.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from htdl.errors import HtdlError
 from htdl.stream.opening import open_regular
 from htdl.stream.video import Video
 
-BLOCK = 4 << 20
+BLOCK = 8 << 20
 COPY_BLOCK = 256 << 10
 STUCK_SECONDS = 3600.0  # a player that is paused takes nothing; one that died without closing never will
 

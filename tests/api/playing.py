@@ -36,7 +36,7 @@ DATA = random.Random(3).randbytes(TOTAL)
 FILES = (TorrentFile(EXTRA, "film/extra.mp4", 1000, 0), TorrentFile(FILM, f"film/{NAME}", TOTAL - 1000, 1000))
 METADATA = Metadata("film", TOTAL, PIECE, COUNT, FILES, "ab" * 20, None)
 BYTES = DATA[1000:]  # of the film
-SIZE = len(BYTES)  # more than two blocks of sending.py
+SIZE = len(BYTES)  # more than one block of sending.py
 
 
 @dataclass(frozen=True)

@@ -178,13 +178,16 @@ def test_a_video_that_is_not_being_downloaded_is_refused_with_the_next_step(play
     assert (answer.status, "htdl resume" in answer.body.decode()) == (409, True)
 
 
-def test_where_sendfile_cannot_be_used_the_bytes_are_copied(
-    whole: Playing, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def no_sendfile(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: object) -> int:
         raise OSError(22, "Invalid argument")  # sendfile(2): what the file is on cannot do it
 
     monkeypatch.setattr("os.sendfile", refuse)
+
+
+@pytest.mark.usefixtures("no_sendfile")
+def test_where_sendfile_cannot_be_used_the_bytes_are_copied(whole: Playing) -> None:
     assert whole.get().body == BYTES
     assert whole.get(Range=f"bytes={SIZE - 9}-").body == BYTES[-9:]
 
@@ -238,6 +241,12 @@ def test_a_client_that_takes_nothing_for_too_long_is_dropped(
         sock.sendall(whole.head())
         until(lambda: _connections(whole) == 1)
         until(lambda: _connections(whole) == 0, timeout=3)
+
+
+@pytest.mark.usefixtures("no_sendfile")
+def test_a_client_that_takes_no_copies_is_dropped(whole: Playing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here bytes wait in the connection's own buffer, which a mere close would try to send first."""
+    test_a_client_that_takes_nothing_for_too_long_is_dropped(whole, monkeypatch)
 
 
 def _connections(playing: Playing) -> int:
