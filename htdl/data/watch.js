@@ -51,7 +51,13 @@ async function ask() {
 function heard(news) {
   status = news;
   if (!player.url) openFile();
-  if (hasStarted || !player.url || !news.readiness.ready) return;
+  begin();
+}
+
+// The verdict is about the file's beginning; elsewhere the browser's own has to do.
+function begin() {
+  const isReady = status.readiness.ready || (player.time > 0 && video.readyState === video.HAVE_ENOUGH_DATA);
+  if (hasStarted || !player.url || !isReady) return;
   hasStarted = true;
   player.play();
 }
@@ -238,6 +244,7 @@ for (const name of ["timeupdate", "seeking", "durationchange"]) video.addEventLi
 for (const name of ["waiting", "playing", "seeking", "seeked", "pause", "play", "error", "emptied"]) {
   video.addEventListener(name, showNotice);
 }
+video.addEventListener("canplaythrough", begin);
 document.addEventListener("visibilitychange", poll);
 addEventListener("pagehide", keepPlace);
 video.addEventListener("pause", keepPlace);
