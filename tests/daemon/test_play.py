@@ -24,7 +24,7 @@ from tests.swarm import Swarm, Torrent
 from tests.waiting import until
 
 DEAD = "a" * 40  # nobody has it
-RATE = 2_000_000  # bytes a second of a seeder: the film's 8.6 MB take about four seconds
+RATE = 1_000_000  # bytes a second of a seeder: the film's 8.6 MB take about nine seconds
 NAME = "a film é & 'co'.avi"
 
 PLAYER = """\
@@ -118,14 +118,15 @@ def test_from_a_later_moment_on_what_plays_there_comes_first(
     daemon: Daemon, swarm: Swarm, tmp_path: Path
 ) -> None:
     path = tmp_path / "long.avi"
-    size = clip.write(path, 4.0)
-    torrent = swarm.seed({"long.avi": path.read_bytes()}, name="long.avi", rate=RATE)
-    player = Player(tmp_path / "bin", part=f"{size * 3 // 4}-{size * 3 // 4 + 99_999}")
-    played = daemon.htdl("play", torrent.magnet, "--from", "0:03", env=player.env)
+    size = clip.write(path, 8.0)
+    torrent = swarm.seed({"long.avi": path.read_bytes()}, name="long.avi", rate=4 * RATE)
+    begin = size // 4 + 1_000_000  # about there; players go back some seconds to the last whole picture
+    player = Player(tmp_path / "bin", part=f"{begin}-{begin + 99_999}")
+    played = daemon.htdl("play", torrent.magnet, "--from", "0:07", env=player.env)
     assert played.returncode == 0, played.stderr
     arriving(daemon, daemon.client.jobs()[0].id)
-    assert player.told[1] == "--start=3"
-    assert player.got == torrent.content("long.avi")[size * 3 // 4 :][:100_000]
+    assert player.told[1] == "--start=7"
+    assert player.got == torrent.content("long.avi")[begin:][:100_000]
 
 
 def test_the_daemon_is_started_where_none_answers(
