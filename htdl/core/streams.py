@@ -32,7 +32,6 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.2  # between two looks at one container, at least
 PRELOAD_SECONDS = 30.0  # that a place is kept for who asked for it
-PRELOAD_BYTES = 8 << 20
 MAX_ASKED = 8  # files of one torrent, beside its main one, whose containers are read
 _WHOLE = {State.COMPLETED, State.CONVERTING}
 
@@ -45,9 +44,10 @@ class _Arriving:
     arrival: Arrival
     asked: list[int] = field(default_factory=list)  # files that somebody asked about beside the main one
     containers: dict[int, Container] = field(default_factory=dict)  # by file
+    needed: list[tuple[Span, range]] = field(default_factory=list)  # heads and indices
     ready: set[int] = field(default_factory=set)  # files that could be watched already
     verdicts: dict[int, tuple[object, Readiness]] = field(default_factory=dict)  # the last, and of what
-    preload: Reading | None = None
+    preload: tuple[Span, range] | None = None  # what somebody will watch soon
     preload_ends: asyncio.TimerHandle | None = None
     follower: asyncio.Task[None] | None = field(default=None)
 
@@ -142,7 +142,8 @@ class Streams:
     def is_watched(self, job_id: str) -> bool:
         """Whether somebody reads it, or waits to."""
         arriving = self._arriving.get(job_id)
-        is_read = arriving and not arriving.torrent.pieces.is_gone and arriving.arrival.readers
+        is_here = arriving and not arriving.torrent.pieces.is_gone
+        is_read = is_here and arriving and (arriving.arrival.readers or arriving.preload)
         return job_id in self._awaited or bool(is_read)
 
     # --- following ---
@@ -186,15 +187,19 @@ class Streams:
 
     async def _examine(self, job_id: str, arriving: _Arriving) -> None:
         """Read the containers as far as they are here, and ask for what they need besides."""
-        needed: list[tuple[Span, range]] = []
+        arriving.needed = []
         for file in self._attended(job_id, arriving):
             known = arriving.containers.get(file.index)
             if known is None or not known.index_ok:
                 span = arriving.torrent.span(file)
                 found = await asyncio.to_thread(arriving.torrent.examine, span)
                 arriving.containers[file.index] = found
-                needed += [(span, part) for part in found.needed]
-        arriving.arrival.need(needed)
+                arriving.needed += [(span, part) for part in found.needed]
+        self._ask(arriving)
+
+    def _ask(self, arriving: _Arriving) -> None:
+        """For head and index, which come before what is preloaded: without them nothing plays."""
+        arriving.arrival.need(arriving.needed + ([arriving.preload] if arriving.preload else []))
 
     def _attended(self, job_id: str, arriving: _Arriving) -> list[JobFile]:
         """The main file, and those that were asked about."""
@@ -253,32 +258,37 @@ class Streams:
     # --- preloading ---
 
     async def preload(self, prefix: str, index: int | None, seconds: float) -> Preload:
-        """Fetch what plays at this time before all else, for PRELOAD_SECONDS; ask again to keep it.
+        """Fetch what plays at this time before all else, once the index says where that is, and keep it so
+        for PRELOAD_SECONDS; ask again to keep it longer.
 
         Raises as `open` does.
         """
         video = await self.open(prefix, index)
-        arriving = self._arriving.get(video.job_id)
-        if video.is_whole or arriving is None:
+        arriving, file = self._arriving.get(video.job_id), self._known_file(video)
+        if video.is_whole or arriving is None or file is None:
             return Preload(ready=True, reason="the whole file is here", byte=0)
-        file = next(x for x in self._book.files[video.job_id] if x.index == video.index)
-        container = arriving.containers.get(file.index)
-        byte = readiness.byte_at(container, file.size, seconds)
-        stop = min(file.size, byte + PRELOAD_BYTES)
-        self._end_preload(arriving)
-        arriving.preload = video.read(byte, stop)
-        arriving.preload_ends = asyncio.get_running_loop().call_later(
-            PRELOAD_SECONDS, self._end_preload, arriving
-        )
-        here = arriving.torrent.head(arriving.torrent.span(file), byte)
-        return _preloaded(container, byte, here, stop - byte)
+        container, span = arriving.containers.get(file.index), arriving.torrent.span(file)
+        is_known = container is not None and container.index_ok
+        place = readiness.place(container, file.size, seconds) if container and is_known else range(0)
+        arriving.preload = (span, place)
+        if arriving.preload_ends:
+            arriving.preload_ends.cancel()
+        loop = asyncio.get_running_loop()
+        arriving.preload_ends = loop.call_later(PRELOAD_SECONDS, self._end_preload, arriving)
+        self._ask(arriving)
+        if not is_known:
+            return Preload(ready=False, reason="the index of the file is still missing", byte=0)
+        return _preloaded(place, min(len(place), arriving.torrent.head(span, place.start)))
+
+    def _known_file(self, video: Video) -> JobFile | None:
+        files = self._book.files.get(video.job_id, ())
+        return next((file for file in files if file.index == video.index), None)
 
     def _end_preload(self, arriving: _Arriving) -> None:
         if arriving.preload_ends:
             arriving.preload_ends.cancel()
-        if arriving.preload:
-            arriving.preload.close()
         arriving.preload = arriving.preload_ends = None
+        self._ask(arriving)
 
 
 def _reject_idle(job: Job) -> None:
@@ -303,11 +313,8 @@ def _speed(job: Job) -> float:
     return missing / job.eta_seconds if job.eta_seconds > 0 else float(job.download_speed)
 
 
-def _preloaded(container: Container | None, byte: int, here: int, wanted: int) -> Preload:
-    if container is None or not container.index_ok:
-        return Preload(ready=False, reason="the index of the file is still missing", byte=byte)
-    if here >= wanted:
-        return Preload(ready=True, reason="what plays there is here", byte=byte)
-    return Preload(
-        ready=False, reason=f"{here * 100 // max(1, wanted)} % of what plays there is here", byte=byte
-    )
+def _preloaded(place: range, here: int) -> Preload:
+    if here >= len(place):
+        return Preload(ready=True, reason="what plays there is here", byte=place.start)
+    share = here * 100 // len(place)
+    return Preload(ready=False, reason=f"{share} % of what plays there is here", byte=place.start)

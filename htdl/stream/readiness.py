@@ -13,7 +13,7 @@ from htdl.stream.container.found import Points
 START_SECONDS = 5.0  # so much must be here before a player begins (measured: players read 2-5 s ahead)
 INDEXED_MARGIN = 1.1  # speeds swing: the course is run this much faster than it will be played
 SPREAD_MARGIN = 1.3  # the same without an index: a film's beginning may need more than its average
-
+UNTIMED_BYTES = 4 << 20  # of a file whose course is not known, to begin with
 KEYFRAME_SECONDS = 5.0  # a player goes back to the last whole picture, which lies so far back, about
 
 
@@ -59,11 +59,15 @@ def whole(threshold: float, size: int | None = None, duration: float | None = No
     )
 
 
-def byte_at(container: Container | None, size: int, seconds: float) -> int:
-    """From where on a file is read to play from that time; 0 while its duration is not known."""
-    points = course(container, size) if container else ()
-    earlier = seconds - KEYFRAME_SECONDS
-    return min(offset_at(points, earlier), size) if points and earlier > 0 else 0
+def place(container: Container, size: int, seconds: float) -> range:
+    """The bytes of a file that must be here to begin playing at that time; its beginning where its duration
+    is not known.
+    """
+    points = course(container, size)
+    if not points:
+        return range(min(size, UNTIMED_BYTES))
+    start = offset_at(points, seconds - KEYFRAME_SECONDS) if seconds > KEYFRAME_SECONDS else 0
+    return range(min(start, size), min(size, offset_at(points, seconds + START_SECONDS)))
 
 
 def verdict(

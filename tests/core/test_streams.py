@@ -184,13 +184,14 @@ async def test_what_is_here_of_a_file_is_told_as_runs_of_bytes(world: World) -> 
 # preloading
 
 
-async def test_a_preload_is_fetched_first_and_let_go_with_the_torrent(world: World) -> None:
+async def test_a_preload_is_fetched_once_the_index_is_here(world: World) -> None:
     job = await arriving(world)
-    world.engine.arrive(job.id, EDGES)
-    told = await world.service.streams.preload(job.id, None, 0.0)
-    assert not told.ready
-    await world.until(lambda: 4 in world.engine.wanted_pieces[job.id])
+    assert not (await world.service.streams.preload(job.id, None, 0.0)).ready
     assert world.service.streams.is_watched(job.id)
+    world.engine.arrive(job.id, EDGES)
+    await world.until(lambda: world.engine.wanted_pieces[job.id] == ())
+    assert "of what plays there" in (await world.service.streams.preload(job.id, None, 0.0)).reason
+    await world.until(lambda: 4 in world.engine.wanted_pieces[job.id])
     world.engine.arrive(job.id, range(36))
     assert (await world.service.streams.preload(job.id, None, 0.0)).ready
     await world.service.pause(job.id)

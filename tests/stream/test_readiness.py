@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from htdl.jobs import Readiness
 from htdl.stream.container.container import Container
-from htdl.stream.readiness import byte_at, gone, verdict, whole
+from htdl.stream.readiness import gone, place, verdict, whole
 
 MB = 1_000_000
 SIZE, SECONDS = 100 * MB, 100.0  # one MB a second
@@ -139,10 +139,12 @@ def test_what_was_ready_stays_so_when_the_speed_falls() -> None:
 
 
 def test_a_time_is_found_in_the_file() -> None:
-    assert byte_at(INDEXED, SIZE, 0) == 0
-    assert byte_at(INDEXED, SIZE, 50) == byte_at(SPREAD, SIZE, 50) == 45 * MB  # a little before
-    assert byte_at(INDEXED, SIZE, 10**6) == SIZE
-    assert byte_at(UNKNOWN, SIZE, 50) == byte_at(None, SIZE, 50) == 0
+    assert place(INDEXED, SIZE, 0) == range(5 * MB)
+    assert (
+        place(INDEXED, SIZE, 50) == place(SPREAD, SIZE, 50) == range(45 * MB, 55 * MB)
+    )  # from a little before
+    assert place(INDEXED, SIZE, 10**6) == range(SIZE, SIZE)
+    assert place(UNKNOWN, SIZE, 50).start == 0
 
 
 numbers = st.floats(0, 1e12, allow_nan=False)
