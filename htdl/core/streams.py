@@ -31,6 +31,7 @@ from htdl.torrent.api import Engine
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.2  # between two looks at one container, at least
+VISIT_SECONDS = 5.0  # of a page that asks every second
 PRELOAD_SECONDS = 30.0  # that a place is kept for who asked for it
 MAX_ASKED = 8  # files of one torrent, beside its main one, whose containers are read
 _WHOLE = {State.COMPLETED, State.CONVERTING}
@@ -62,6 +63,7 @@ class Streams:
         self._config = config
         self._arriving: dict[str, _Arriving] = {}
         self._awaited: Counter[str] = Counter()  # who waits for which job's torrent
+        self._visited: dict[str, asyncio.TimerHandle] = {}
         self._news = asyncio.Event()  # another torrent is followed
 
     # --- opening ---
@@ -71,13 +73,15 @@ class Streams:
 
         Raises NoSuchJob, Refused for what cannot be watched, TimedOut when its turn does not come.
         """
-        job, arriving = await self._book.find(prefix), None
-        if job.status not in _WHOLE:
-            arriving = await self._held(job.id)
-            job = self._book.living.get(job.id, job)
-        file = self.file(job, await self._book.files_of(job), index)
-        if arriving is None or job.status in _WHOLE:
-            return self._video(job, file, lambda start, stop: WholeReader(start, stop), is_whole=True)
+        job = await self._book.find(prefix)
+        files = await self._book.files_of(job)
+        if job.status in _WHOLE or (_is_idle(job) and _is_here(self.file(job, files, index))):
+            return self._whole(job, self.file(job, files, index))
+        arriving = await self._held(job.id)
+        job, files = self._book.living.get(job.id, job), self._book.files.get(job.id, files)
+        file = self.file(job, files, index)
+        if job.status in _WHOLE:
+            return self._whole(job, file)
         self.attend(job.id, file.index)
         arrival, span = arriving.arrival, arriving.torrent.span(file)
         return self._video(
@@ -86,6 +90,9 @@ class Streams:
             lambda start, stop: arrival.open(span, start, stop),
             is_whole=arriving.torrent.head(span, 0) == file.size,
         )
+
+    def _whole(self, job: Job, file: JobFile) -> Video:
+        return self._video(job, file, lambda start, stop: WholeReader(start, stop), is_whole=True)
 
     def file(self, job: Job, files: Sequence[JobFile], index: int | None) -> JobFile:
         """The one meant.  Raises NoSuchJob (`no_such_file`), Refused for one that is not downloaded."""
@@ -140,11 +147,20 @@ class Streams:
             self._awaited -= Counter([job_id])
 
     def is_watched(self, job_id: str) -> bool:
-        """Whether somebody reads it, or waits to."""
+        """Whether somebody reads it, or waits to, or looked a moment ago whether it can be watched."""
         arriving = self._arriving.get(job_id)
         is_here = arriving and not arriving.torrent.pieces.is_gone
         is_read = is_here and arriving and (arriving.arrival.readers or arriving.preload)
-        return job_id in self._awaited or bool(is_read)
+        return job_id in self._awaited or job_id in self._visited or bool(is_read)
+
+    def visit(self, job_id: str) -> None:
+        """Somebody has its page open: a queued job's turn comes."""
+        if timer := self._visited.pop(job_id, None):
+            timer.cancel()
+        else:
+            self._book.changed.set()
+        loop = asyncio.get_running_loop()
+        self._visited[job_id] = loop.call_later(VISIT_SECONDS, self._visited.pop, job_id, None)
 
     # --- following ---
 
@@ -215,10 +231,11 @@ class Streams:
         threshold = self._config().buffer_threshold_percent
         if job.status in _WHOLE:
             return readiness.gone(threshold) if job.file_path is None else readiness.whole(threshold)
-        if job.wish is not Wish.RUN or job.status is not State.DOWNLOADING:
-            return readiness.idle(_why_idle(job), threshold)
-        arriving = self._arriving.get(job.id)
         file = selection.main_file(files) if index is None else self.file(job, files, index)
+        if _is_idle(job) or job.status is not State.DOWNLOADING:
+            is_here = file is not None and _is_here(file)
+            return readiness.whole(threshold) if is_here else readiness.idle(_why_idle(job), threshold)
+        arriving = self._arriving.get(job.id)
         if arriving is None or file is None:
             return readiness.idle("its files are not known yet", threshold)
         return self._verdict(job, file, arriving, threshold)
@@ -291,12 +308,21 @@ class Streams:
         self._ask(arriving)
 
 
+def _is_idle(job: Job) -> bool:
+    """Whether nothing more of it comes."""
+    return job.has_ended or job.wish is not Wish.RUN
+
+
+def _is_here(file: JobFile) -> bool:
+    """Whether all of it was here when its torrent was let go."""
+    return file.wanted and file.progress >= 100.0
+
+
 def _reject_idle(job: Job) -> None:
     """Raises Refused for a job of which nothing more comes."""
-    if job.has_ended:
-        raise Refused(f"{job.name or job.id[:8]} is {job.status}", hint=f"`htdl retry {job.id[:8]}`")
-    if job.wish is not Wish.RUN:
-        raise Refused(_why_idle(job), hint=f"`htdl resume {job.id[:8]}`")
+    if _is_idle(job):
+        verb = "retry" if job.has_ended else "resume"
+        raise Refused(_why_idle(job), hint=f"`htdl {verb} {job.id[:8]}` goes on with it")
 
 
 def _why_idle(job: Job) -> str:

@@ -127,6 +127,25 @@ async def test_a_stopped_download_ends_its_streams(world: World, verb: str) -> N
     assert not world.service.streams.is_watched(job.id)
 
 
+async def test_a_file_that_is_whole_can_be_watched_while_its_job_is_paused(world: World) -> None:
+    job = await arriving(world)
+    world.engine.report(job.id, new_status(), {1: PIECE})
+    await world.pass_seconds(2)
+    await world.until(lambda: world.book.files[job.id][1].progress == 100)
+    await world.service.pause(job.id)
+    assert (await world.service.streams.open(job.id, 1)).is_whole
+    assert (await world.service.stream(job.id, 1)).readiness.ready
+    assert not (await world.service.stream(job.id, 0)).readiness.ready
+
+
+async def test_the_page_of_a_queued_job_brings_its_turn(world: World) -> None:
+    first = await arriving(world, "first")
+    second = await world.add("second")
+    world.service.streams.visit(second.id)
+    await world.until_held(second.id)
+    await world.until_status(first.id, State.PENDING)
+
+
 # head, index, verdict
 
 
@@ -189,7 +208,7 @@ async def test_a_preload_is_fetched_once_the_index_is_here(world: World) -> None
     assert not (await world.service.streams.preload(job.id, None, 0.0)).ready
     assert world.service.streams.is_watched(job.id)
     world.engine.arrive(job.id, EDGES)
-    await world.until(lambda: world.engine.wanted_pieces[job.id] == ())
+    await world.until(lambda: Kind.READY in world.told(job.id))
     assert "of what plays there" in (await world.service.streams.preload(job.id, None, 0.0)).reason
     await world.until(lambda: 4 in world.engine.wanted_pieces[job.id])
     world.engine.arrive(job.id, range(36))
