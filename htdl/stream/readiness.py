@@ -181,10 +181,10 @@ def _reason(file: _File, pace: _Pace | None, threshold: float) -> str:
 
 
 def _size(count: float) -> str:
-    """For people: decimal units, as speeds are given."""
-    if count < 100_000:
-        return f"{count / 1000:.0f} kB"
-    return f"{count / 1e6:.1f} MB" if count < 1e9 else f"{count / 1e9:.2f} GB"
+    """For people, in 1024s as everywhere."""
+    if count < 0.1 * 2**20:
+        return f"{count / 2**10:.0f} KiB"
+    return f"{count / 2**20:.1f} MiB" if count < 2**30 else f"{count / 2**30:.2f} GiB"
 
 
 def _time(seconds: float) -> str:

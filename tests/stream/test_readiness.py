@@ -11,7 +11,7 @@ from htdl.jobs import Readiness
 from htdl.stream.container.container import Container
 from htdl.stream.readiness import gone, place, verdict, whole
 
-MB = 1_000_000
+MB = 1 << 20
 SIZE, SECONDS = 100 * MB, 100.0  # one MB a second
 EVEN = tuple((float(t), t * MB) for t in range(101))
 INDEXED = Container(kind="mp4", needed=(range(MB),), index_ok=True, duration=SECONDS, points=EVEN)
@@ -57,7 +57,7 @@ def test_bytes_behind_a_gap_are_no_part_of_the_share() -> None:
 def test_a_fast_download_is_ready_long_before_the_threshold(container: Container) -> None:
     found = judged(container, head=6 * MB, speed=3.2 * MB)
     assert (found.ready, found.plays_through, found.buffered_seconds) == (True, "yes", 6.0)
-    assert found.reason.startswith("plays through: 3.2 MB/s come, 1.")
+    assert found.reason.startswith("plays through: 3.2 MiB/s come, 1.")
     assert not judged(container, head=4 * MB, speed=3.2 * MB).ready  # a player reads some seconds ahead
 
 
@@ -71,20 +71,20 @@ def test_a_slower_one_says_when_it_would_play_through() -> None:
     found = judged(head=6 * MB, speed=0.8 * MB)
     assert not found.ready
     assert found.plays_through == math.ceil(94 / 0.8 - 100 / 1.1)
-    assert found.reason == "starts in about 5 s: 0.8 MB/s come, 1.0 MB/s are needed"  # the 10 % come before
+    assert found.reason == "starts in about 5 s: 0.8 MiB/s come, 1.0 MiB/s are needed"  # the 10 % come before
     enough = judged(head=12 * MB, speed=0.8 * MB)
     assert enough.ready
     assert enough.reason == (
         "12.0 % of the file is here, 10 % is enough, but it will stop on the way: "
-        "0.8 MB/s come, 1.0 MB/s are needed"
+        "0.8 MiB/s come, 1.0 MiB/s are needed"
     )
 
 
 @pytest.mark.parametrize("container", [INDEXED, SPREAD])
 def test_one_slow_peer_will_not_do(container: Container) -> None:
-    found = judged(container, head=2 * MB, speed=50_000.0)
+    found = judged(container, head=2 * MB, speed=50 * 1024.0)
     assert (found.ready, found.plays_through) == (False, "no")
-    assert found.reason.startswith("starts in about 3 min: 50 kB/s come, 1.")
+    assert found.reason.startswith("starts in about 3 min: 50 KiB/s come, 1.")
     still = judged(container, head=2 * MB, speed=0.0)
     assert (still.plays_through, still.reason) == (
         "no",
@@ -115,9 +115,9 @@ def test_what_lies_behind_a_gap_need_not_come_again() -> None:
 def test_nothing_is_ready_without_head_and_index() -> None:
     parts = (range(4 * MB), range(99 * MB, SIZE))
     partial = Container(kind="mp4", needed=parts, duration=SECONDS, points=EVEN)
-    head = judged(partial, head=2_100_000, speed=9.0 * MB)
+    head = judged(partial, head=int(2.1 * MB), speed=9.0 * MB)
     assert (head.ready, head.index_ok, head.plays_through) == (False, False, None)
-    assert head.reason == "2.1 MB of 4.0 MB needed to begin are here"
+    assert head.reason == "2.1 MiB of 4.0 MiB needed to begin are here"
     tail = judged(partial, head=50 * MB)
     assert (tail.ready, tail.reason) == (False, "the index at the end of the file is still missing")
     nothing = judged(None, head=50 * MB)
