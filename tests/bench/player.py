@@ -1,8 +1,8 @@
 """Players in a process of their own, so that what is measured beside them does not wait for this Python.
 
-`python -m tests.bench.player URL SPEED ORIGINAL START...` reads URL once from each START (an offset) to its
-end, SPEED bytes a second, 0 as fast as it comes; compares all with the file ORIGINAL, and ends with its
-standard input.  Prints what it saw as a line of JSON.
+`python -m tests.bench.player SPEED ORIGINAL START...` reads a URL, the first line of its standard input, once
+from each START (an offset) to its end, SPEED bytes a second, 0 as fast as it comes; compares all with the
+file ORIGINAL, and ends with its standard input.  Prints what it saw as a line of JSON.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ class Seen:
 
 
 class Players:
-    """A context manager around the process; `seen` after its end."""
+    """A context manager around the process, which waits for `play`; `seen` after its end."""
 
-    def __init__(self, url: str, speed: int, original: Path, starts: Sequence[int]) -> None:
-        self._command = [sys.executable, "-m", "tests.bench.player", url, str(speed), str(original)]
+    def __init__(self, speed: int, original: Path, starts: Sequence[int]) -> None:
+        self._command = [sys.executable, "-m", "tests.bench.player", str(speed), str(original)]
         self._command += [str(start) for start in starts]
         self.seen: list[Seen] = []
 
@@ -45,6 +45,8 @@ class Players:
         self._process = subprocess.Popen(
             self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
+        assert self._process.stdout
+        self._process.stdout.readline()
         return self
 
     def __exit__(
@@ -52,6 +54,11 @@ class Players:
     ) -> None:
         told, _ = self._process.communicate(timeout=20)
         self.seen = [Seen(**one) for one in json.loads(told)] if told else []
+
+    def play(self, url: str) -> None:
+        assert self._process.stdin
+        self._process.stdin.write(f"{url}\n")
+        self._process.stdin.flush()
 
     def faults(self) -> list[str]:
         """What no player may see: wrong bytes, an answer cut off, or none at all."""
@@ -81,8 +88,9 @@ def watch(seen: Seen, url: str, speed: int, original: Path) -> None:
         seen.error = str(exc) or type(exc).__name__
 
 
-def main(url: str, speed: int, original: Path, starts: Sequence[int]) -> None:
-    all_seen = [Seen(start) for start in starts]
+def main(speed: int, original: Path, starts: Sequence[int]) -> None:
+    print("ready", flush=True)
+    all_seen, url = [Seen(start) for start in starts], sys.stdin.readline().strip()
     threads = [
         threading.Thread(target=watch, args=(seen, url, speed, original), daemon=True) for seen in all_seen
     ]
@@ -93,4 +101,4 @@ def main(url: str, speed: int, original: Path, starts: Sequence[int]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]), [int(x) for x in sys.argv[4:]])
+    main(int(sys.argv[1]), Path(sys.argv[2]), [int(x) for x in sys.argv[3:]])

@@ -60,13 +60,13 @@ def _once(seeded: Seeded, original: Path, count: int, echo: Line) -> Sample:
     with place.memory() as folder, HtdlViewer(folder) as htdl:
         line = Line(htdl.daemon.socket)
         htdl.add(seeded.torrent)
-        url = htdl.script.run("url", htdl.job).strip()
         until(lambda: htdl.file(original.name).exists())
         time.sleep(BEFORE_SECONDS)
-        before, cpu = rss_bytes(htdl.pid), cpu_seconds(htdl.pid)
         grown, pauses, echoes = 0, [], []
         starts = [original.stat().st_size * number // READERS for number in range(count)]
-        with Players(url, 0, original, starts) as players:
+        with Players(0, original, starts) as players:
+            before, cpu = rss_bytes(htdl.pid), cpu_seconds(htdl.pid)
+            players.play(htdl.script.run("url", htdl.job).strip())
             end = time.perf_counter() + WATCH_SECONDS
             while time.perf_counter() < end:
                 pauses.append(line.ask(PATHS["config"]))

@@ -7,14 +7,14 @@ begins at the start, one in the middle, and one jumps to another place every sec
 from __future__ import annotations
 
 import argparse
-import contextlib
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
 
 from tests.bench import place
 from tests.bench.player import Players
@@ -38,16 +38,77 @@ class SwarmShape:
     speed: int  # of the reader, bytes a second
 
 
-@dataclass(frozen=True)
-class Watch:
-    """A job that downloads, and who looks on."""
+class Reader(Protocol):
+    """A context manager: its process or thread is there before the clock runs."""
 
-    url: str
-    original: Path
-    speed: int
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+    def play(self, url: str) -> None: ...
+    def faults(self) -> list[str]:
+        """What no reader may see; after its end."""
 
 
-Reader = Callable[[Watch], contextlib.AbstractContextManager[list[str]]]
+class Nobody:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def play(self, url: str) -> None: ...
+
+    def faults(self) -> list[str]:
+        return []
+
+
+class Jumper(Nobody):
+    """Somebody who looks for a scene: a MiB here, a MiB there, each by a new request with an open end."""
+
+    def __init__(self, original: Path) -> None:
+        self._original = original
+        self._faults: list[str] = []
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        if self._thread:
+            self._thread.join()
+
+    def play(self, url: str) -> None:
+        self._thread = threading.Thread(target=self._jump, args=(url,))
+        self._thread.start()
+
+    def faults(self) -> list[str]:
+        return self._faults
+
+    def _jump(self, url: str) -> None:
+        chance, size = random.Random(1), self._original.stat().st_size
+        with self._original.open("rb") as file:
+            while not self._ended.wait(JUMP_SECONDS):
+                start = chance.randrange(size - MIB)
+                file.seek(start)
+                connection = Connection(url, start)
+                if connection.read(MIB) != file.read(MIB):
+                    self._faults.append(f"that jumped to {start} got wrong bytes")
+                connection.close()
+
+
+def _from(part: float) -> Callable[[Path, int], Reader]:
+    return lambda original, speed: Players(speed, original, [int(original.stat().st_size * part)])
+
+
+READERS: dict[str, Callable[[Path, int], Reader]] = {
+    "no reader": lambda original, speed: Nobody(),
+    "from the start": _from(0.0),
+    "from the middle": _from(0.5),
+    "jumping": lambda original, speed: Jumper(original),
+}
 
 
 def measure(options: argparse.Namespace) -> Report:
@@ -62,75 +123,28 @@ def measure(options: argparse.Namespace) -> Report:
             original = folder / "video.mkv"
             place.fill(original, swarm.size)
             with Seeders(original, PIECE, swarm.rates, SMOOTH) as seeded:
-                for _ in range(options.runs):
-                    for name, reader in READERS.items():
-                        by_reader[name].append(_once(seeded, original, swarm.speed, reader))
+                for number in range(options.runs):
+                    in_turn = list(READERS)[:: 1 if number % 2 else -1]  # whoever is first has no advantage
+                    for name in in_turn:
+                        reader = READERS[name](original, swarm.speed)
+                        by_reader[name].append(_once(seeded, original, reader))
     return Report(title=f"watched: medians of {options.runs}", rows=_rows(runs), raw=runs)
 
 
-def _once(seeded: Seeded, original: Path, speed: int, reader: Reader) -> float | None:
+def _once(seeded: Seeded, original: Path, reader: Reader) -> float | None:
     """Seconds to the whole file; None when it is not what was seeded, or a reader saw a fault."""
-    with place.memory() as folder, HtdlViewer(folder) as htdl:
+    with place.memory() as folder, HtdlViewer(folder) as htdl, reader:
         start = time.perf_counter()
         htdl.add(seeded.torrent)
-        with reader(Watch(htdl.script.run("url", htdl.job).strip(), original, speed)) as faults:
-            file, size = htdl.file(original.name), original.stat().st_size
-            until(lambda: place.is_written(file, size), LIMIT_SECONDS)
-            until(htdl.is_done)
-            taken = time.perf_counter() - start
+        reader.play(htdl.script.run("url", htdl.job).strip())
+        file, size = htdl.file(original.name), original.stat().st_size
+        until(lambda: place.is_written(file, size), LIMIT_SECONDS)
+        until(htdl.is_done)
+        taken = time.perf_counter() - start
         is_equal = place.sha256(file) == place.sha256(original)
-    for fault in faults:
+    for fault in reader.faults():
         print(f"a reader {fault}")
-    return taken if is_equal and not faults else None
-
-
-@contextlib.contextmanager
-def _nobody(watch: Watch) -> Iterator[list[str]]:
-    yield []
-
-
-@contextlib.contextmanager
-def _plays(part: float, watch: Watch) -> Iterator[list[str]]:
-    """One player, from this part of the file on."""
-    faults: list[str] = []
-    start = int(watch.original.stat().st_size * part)
-    with Players(watch.url, watch.speed, watch.original, [start]) as players:
-        yield faults
-    faults += players.faults()
-
-
-@contextlib.contextmanager
-def _jumps(watch: Watch) -> Iterator[list[str]]:
-    """Somebody who looks for a scene: a MiB here, a MiB there, each by a new request with an open end."""
-    faults: list[str] = []
-    ended = threading.Event()
-    thread = threading.Thread(target=_jump, args=(watch, ended, faults))
-    thread.start()
-    try:
-        yield faults
-    finally:
-        ended.set()
-        thread.join()
-
-
-def _jump(watch: Watch, ended: threading.Event, faults: list[str]) -> None:
-    chance, size = random.Random(1), watch.original.stat().st_size
-    with watch.original.open("rb") as file:
-        while not ended.wait(JUMP_SECONDS):
-            start = chance.randrange(size - MIB)
-            file.seek(start)
-            connection = Connection(watch.url, start)
-            if connection.read(MIB) != file.read(MIB):
-                faults.append(f"that jumped to {start} got wrong bytes")
-            connection.close()
-
-
-READERS: dict[str, Reader] = {
-    "no reader": _nobody,
-    "from the start": partial(_plays, 0.0),
-    "from the middle": partial(_plays, 0.5),
-    "jumping": _jumps,
-}
+    return taken if is_equal and not reader.faults() else None
 
 
 def _rows(runs: dict[str, dict[str, list[float | None]]]) -> list[Row]:
