@@ -12,7 +12,7 @@ import os
 import platform
 from pathlib import Path
 
-NAMES = ("download", "latency", "cli", "idle", "socket", "order", "stream", "watched", "readers")
+NAMES = ("download", "latency", "cli", "idle", "socket", "order", "stream", "watched", "readers", "serve")
 DEFAULTS = {"runs": 3, "mib": 1024}  # a measurement may have `DEFAULTS` of its own
 
 
