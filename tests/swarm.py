@@ -31,6 +31,7 @@ class Swarm:
         self._folder = folder
         self._sessions: list[lt.session] = []
         self._handles: list[lt.torrent_handle] = []
+        self.liars: dict[int, Path] = {}  # what they send, by port
 
     def __enter__(self) -> Swarm:
         return self
@@ -77,6 +78,20 @@ class Swarm:
         self._handles.append(session.add_torrent(params))
         return session.listen_port()
 
+    def limit(self, rate: int) -> None:
+        """Bytes a second of each seeder from now on, 0 for no limit."""
+        for session in self._sessions:
+            session.apply_settings({"upload_rate_limit": rate})
+
+    def corrupt(self, torrent: Torrent) -> int:
+        """A peer that says it has all of a single-file torrent, and sends something else; its port."""
+        folder = self._folder / f"liar{len(self.liars)}"
+        truth = torrent.content(torrent.name)
+        make_files(folder, {torrent.name: bytes(byte ^ 0xFF for byte in truth)})
+        port = self._seeder(lt.load_torrent_buffer(torrent.metainfo), folder, 0)
+        self.liars[port] = folder / torrent.name
+        return port
+
     def sent(self) -> int:
         """Bytes of payload that all seeders together have sent, what was thrown away included."""
         return sum(handle.status().total_payload_upload for handle in self._handles)
@@ -112,6 +127,7 @@ def quiet_session(**more: object) -> lt.session:
             "ssrf_mitigation": False,
             "alert_mask": 0,
             "stop_tracker_timeout": 0,
+            "tick_interval": 20,  # by default a limited seeder needs half a second for each message
             "webtorrent_stun_server": "",
             **more,
         }
