@@ -1,7 +1,8 @@
 """A video's bytes on their way to one client: what the stream says is safe, by sendfile.
 
 Nothing is kept in memory.  One call of sendfile holds the event loop while the kernel copies, for as long as
-the client takes what it gets: so it is told to copy no more than BLOCK at once, some 4 ms.
+the client takes what it gets.  So all clients together get no more than BLOCK in one turn of the loop, some
+4 ms, but each LEAST_BLOCK: below that, calls cost more than copies.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from htdl.errors import HtdlError
 from htdl.stream.opening import open_regular
 from htdl.stream.video import Video
 
-BLOCK = 8 << 20
+BLOCK, LEAST_BLOCK = 8 << 20, 512 << 10
 COPY_BLOCK = 256 << 10
 STUCK_SECONDS = 3600.0  # a player that is paused takes nothing; one that died without closing never will
 
@@ -29,13 +30,20 @@ class Vanished(HtdlError):
 
 class Body:
     """The body of `response`, to be closed.  `patience` is how many seconds to wait for the next byte; `sent`
-    counts the bytes of the video.
+    counts the bytes of the video.  `company` is all that are open, this one among them.
     """
 
     def __init__(
-        self, video: Video, request: web.Request, response: web.StreamResponse, patience: float
+        self,
+        video: Video,
+        request: web.Request,
+        response: web.StreamResponse,
+        patience: float,
+        company: set[Body],
     ) -> None:
         self.sent = 0
+        self._company = company
+        company.add(self)
         self._video = video
         self._request = request
         self._response = response
@@ -59,10 +67,13 @@ class Body:
         with self._video.read(part.start, part.stop) as reader:
             while (readable := await reader.next(self._patience)) is not None:
                 file = await self.open()
-                for start in range(readable.start, readable.stop, BLOCK):
-                    await self._send_block(file, range(start, min(start + BLOCK, readable.stop)))
+                while readable:
+                    size = max(LEAST_BLOCK, BLOCK // len(self._company))
+                    await self._send_block(file, readable[:size])
+                    readable = readable[size:]
 
     def close(self) -> None:
+        self._company.discard(self)
         if self._file is not None:
             self._file.close()
 

@@ -31,6 +31,7 @@ _ATTR_CHAR = "!#$&+-.^_`|~"  # RFC 8187 section 3.2.1, beside letters and digits
 class Videos:
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._open_bodies: set[Body] = set()
 
     def routes(self) -> list[web.RouteDef]:
         """The name is for people and players; the index says which file it is."""
@@ -65,7 +66,7 @@ class Videos:
     async def _send(self, request: web.Request, answer: Answer) -> web.StreamResponse:
         """What keeps the bytes from coming is told in words before the answer has begun, by its end after."""
         patience = self._service.config.stream.wait_seconds
-        body = Body(answer.video, request, answer.response, patience)
+        body = Body(answer.video, request, answer.response, patience, self._open_bodies)
         with contextlib.closing(body):
             try:
                 if answer.video.is_whole:
