@@ -8,6 +8,7 @@ from pathlib import Path
 
 from htdl.jobs import JobFile
 from htdl.stream.container.container import Container, examine
+from htdl.stream.opening import open_regular
 from htdl.stream.source import Span, StreamEnded
 from htdl.torrent.api import Engine, Metadata
 from htdl.torrent.pieces import Pieces
@@ -15,10 +16,10 @@ from htdl.torrent.pieces import Pieces
 
 class Torrent:
     def __init__(self, engine: Engine, key: str, folder: Path, metadata: Metadata, pieces: Pieces) -> None:
+        self.key = key
         self.piece_length = pieces.length
         self.pieces = pieces
         self._engine = engine
-        self._key = key
         self._folder = folder
         self._offsets = {file.index: file.offset for file in metadata.files}
 
@@ -31,7 +32,8 @@ class Torrent:
             raise StreamEnded("the download was stopped")
 
     def want(self, pieces: Sequence[int]) -> None:
-        self._engine.want(self._key, pieces)
+        if not self.pieces.is_gone:  # the engine may have the job's torrent anew, with readers of its own
+            self._engine.want(self.key, pieces)
 
     # --- files ---
 
@@ -56,17 +58,18 @@ class Torrent:
     def examine(self, span: Span) -> Container:
         """Read a file's container as far as it is here.  Blocks: for a thread."""
         try:
-            fd = os.open(span.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            file = open_regular(self._folder, span.path)
         except OSError:  # nothing of it has been written yet, or somebody removed it
             return examine(lambda offset, count: None, span.size)
 
         def read(offset: int, count: int) -> bytes | None:
             if self.head(span, offset) < count:
                 return None
-            data = os.pread(fd, count, offset)
+            try:
+                data = os.pread(file.fileno(), count, offset)
+            except OSError:  # of the disk: who reads the video hears of it
+                return None
             return data if len(data) == count else None
 
-        try:
+        with file:
             return examine(read, span.size)
-        finally:
-            os.close(fd)

@@ -138,6 +138,35 @@ async def test_a_file_that_is_whole_can_be_watched_while_its_job_is_paused(world
     assert not (await world.service.stream(job.id, 0)).readiness.ready
 
 
+async def test_a_file_is_not_taken_for_whole_while_its_torrent_is_being_let_go(world: World) -> None:
+    job = await arriving(world)
+    world.engine.report(job.id, new_status(), {1: PIECE})
+    await world.pass_seconds(2)
+    await world.until(lambda: world.book.files[job.id][1].progress == 100)
+    world.engine.may_go_on.clear()
+    pausing = asyncio.create_task(world.service.pause(job.id))
+    await world.until(lambda: job.id in world.engine.busy)
+    video = await world.service.streams.open(job.id, 1)
+    assert not video.is_whole, "verified, but maybe not written yet"
+    world.engine.may_go_on.set()
+    await pausing
+    with video.read(0, PIECE) as reader, pytest.raises(StreamEnded):
+        await reader.next(5)
+
+
+async def test_who_read_before_a_pause_takes_nothing_from_who_reads_after_it(world: World) -> None:
+    job = await arriving(world)
+    before = (await world.service.streams.open(job.id)).read(30 * PIECE, SIZE)
+    await world.until(lambda: 30 in world.engine.wanted_pieces[job.id])
+    await world.service.pause(job.id)
+    await world.service.resume(job.id)
+    with (await world.service.streams.open(job.id)).read(10 * PIECE, SIZE):
+        await world.until(lambda: {0, 10} <= set(world.engine.wanted_pieces[job.id]))
+        before.close()  # a client that took nothing all the while
+        await world.pass_seconds(1)
+        assert 10 in world.engine.wanted_pieces[job.id]
+
+
 async def test_the_page_of_a_queued_job_brings_its_turn(world: World) -> None:
     first = await arriving(world, "first")
     second = await world.add("second")
@@ -156,6 +185,34 @@ async def test_head_and_index_are_asked_for_while_nobody_reads(world: World) -> 
     await world.until(lambda: set(EDGES[4:]) <= set(world.engine.wanted_pieces[job.id]))
     world.engine.arrive(job.id, EDGES[4:])
     await world.until(lambda: world.engine.wanted_pieces[job.id] == ())
+
+
+async def test_the_head_of_another_file_is_asked_for_when_somebody_asks_about_it(world: World) -> None:
+    job = await arriving(world)
+    world.engine.arrive(job.id, EDGES)
+    await world.until(lambda: Kind.READY in world.told(job.id))
+    assert world.engine.wanted_pieces[job.id] == ()
+    await world.service.stream(job.id, 1)
+    await world.until(lambda: 40 in world.engine.wanted_pieces[job.id])
+
+
+async def test_a_bug_met_in_a_container_is_logged_once_and_the_readers_go_on(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(job_id: str) -> None:
+        raise ZeroDivisionError
+
+    job = await arriving(world)
+    world.engine.report(job.id, new_status())  # so that the runner looks at it
+    world.service.streams.listener = fail
+    with (await world.service.streams.open(job.id)).read(0, SIZE) as reader:
+        world.engine.arrive(job.id, [0])
+        await world.until(lambda: "cannot follow" in caplog.text)
+        world.engine.arrive(job.id, [1])
+        await world.pass_seconds(2)
+        assert await reader.next(5) == range(2 * PIECE)
+        await world.until(lambda: 2 in world.engine.wanted_pieces[job.id])
+    assert caplog.text.count("cannot follow") == 1
 
 
 async def test_ready_is_told_once_when_index_and_share_are_here(world: World) -> None:
