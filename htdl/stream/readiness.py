@@ -85,8 +85,8 @@ def verdict(
     `container` is None while nobody has looked at it; `threshold` is percent of the file.
 
     Ready when the container's head and index are here, and either `threshold` percent without a gap or so
-    much that it would play through.  What was ready stays so while nothing is lost: a speed that falls later
-    changes `plays_through` alone.
+    much that it would play through.  What was ready stays so while its head and index are here: a speed that
+    falls later changes `plays_through` and the words alone.
 
     `plays_through` is "yes" when starting now would not stop; else the seconds until that is so, counting
     what is here and the speed of now; "no" when nothing comes, or when that wait is half of all the time the
@@ -102,10 +102,10 @@ def verdict(
     pace = _pace(file, points, is_indexed=bool(container and container.points)) if points else None
     pace = pace if index_ok else None
     has_share = head * 100 >= size * threshold
-    now = index_ok and (has_share or (pace is not None and pace.wait <= 0))
+    ready = index_ok and (has_share or was_ready or (pace is not None and pace.wait <= 0))
     return Readiness(
-        ready=now or was_ready,
-        reason=_reason(file, pace, threshold) if index_ok else _missing(head, container),
+        ready=ready,
+        reason=_reason(file, pace, threshold, ready=ready) if index_ok else _missing(head, container),
         threshold=threshold,
         buffered_bytes=head,
         buffered_seconds=round(seconds_at(points, head), 3) if points else None,
@@ -160,24 +160,31 @@ def _missing(head: int, container: Container | None) -> str:
     return "the index at the end of the file is still missing"
 
 
-def _reason(file: _File, pace: _Pace | None, threshold: float) -> str:
+def _reason(file: _File, pace: _Pace | None, threshold: float, *, ready: bool) -> str:
     """Head and index are here.  It plays through, or starts all the same, or must wait."""
-    share = 100 * file.head / file.size
     if pace and pace.wait <= 0:
         if not pace.needed:
             return "plays through: the rest of the video is here"
         return f"plays through: {_size(file.speed)}/s come, {_size(pace.needed)}/s are needed"
-    is_enough = share >= threshold
-    here = f"{share:.1f} % of the file is here, {threshold:g} % is {'enough' if is_enough else 'needed'}"
+    here = _share(file, threshold, ready=ready)
     if file.speed < 1.0:
         return f"{here}; nothing comes at the moment"
     if pace is None:
         return here
     rates = f"{_size(file.speed)}/s come, {_size(pace.needed)}/s are needed"
-    if is_enough:
+    if ready:
         return f"{here}, but it will stop on the way: {rates}"
     wait = min(pace.wait, file.seconds_for(file.size * threshold / 100 - file.head))
     return f"starts in about {_time(wait)}: {rates}"
+
+
+def _share(file: _File, threshold: float, *, ready: bool) -> str:
+    """How much is here, and whether that is enough; it is for what was ready at a better speed."""
+    share = 100 * file.head / file.size
+    here = f"{share:.1f} % of the file is here"
+    if ready and share < threshold:
+        return here
+    return f"{here}, {threshold:g} % is {'enough' if ready else 'needed'}"
 
 
 def _size(count: float) -> str:

@@ -134,8 +134,21 @@ def test_an_unknown_container_says_nothing_of_time() -> None:
 def test_what_was_ready_stays_so_when_the_speed_falls() -> None:
     slow: dict[str, Any] = {"head": 6 * MB, "speed": 0.3 * MB}
     assert not judged(**slow).ready
-    assert judged(**slow, was_ready=True).ready
-    assert judged(**slow, was_ready=True).plays_through == "no"
+    found = judged(**slow, was_ready=True)
+    assert (found.ready, found.plays_through) == (True, "no")
+    assert found.reason.startswith("6.0 % of the file is here, but it will stop on the way: ")
+    none_comes = judged(head=6 * MB, was_ready=True)
+    assert (none_comes.ready, none_comes.reason) == (
+        True,
+        "6.0 % of the file is here; nothing comes at the moment",
+    )
+
+
+def test_what_was_ready_is_so_no_more_when_its_index_is_lost() -> None:
+    lost = Container(kind="mp4", needed=(range(MB),), index_ok=False, duration=SECONDS, points=EVEN)
+    for container in (lost, None):
+        found = judged(container, head=0, was_ready=True)
+        assert (found.ready, found.reason) == (False, "the beginning of the file is still missing")
 
 
 def test_a_time_is_found_in_the_file() -> None:
