@@ -26,7 +26,8 @@ def status_object(service: Service, view: JobView, index: int | None) -> dict[st
     """
     job, streams = view.job, service.streams
     playing = _playing(service, view, index)
-    shown = _shown(view.files, playing)
+    listed = _listed(view.files)
+    shown = _shown(listed, playing)
     verdict = view.readiness
     if playing:
         streams.attend(job.id, playing.index)
@@ -48,7 +49,7 @@ def status_object(service: Service, view: JobView, index: int | None) -> dict[st
         "runs": runs,
         "readiness": verdict,
         "files": [_file_object(file, _path(service, job.id, file)) for file in shown],
-        "more": len(_listed(view.files)) - len(shown),
+        "more": len(listed) - len(shown),
         "subtitles": _subtitles(playing, view.files) if playing else [],
     }
 
@@ -80,8 +81,8 @@ def _listed(files: Sequence[JobFile]) -> list[JobFile]:
     return [file for file in files if sidecars.is_video(file)] or list(files)
 
 
-def _shown(files: Sequence[JobFile], playing: JobFile | None) -> list[JobFile]:
-    shown = _listed(files)[:MOST_FILES]
+def _shown(listed: Sequence[JobFile], playing: JobFile | None) -> list[JobFile]:
+    shown = list(listed[:MOST_FILES])
     return [*shown, playing] if playing and playing not in shown else shown
 
 

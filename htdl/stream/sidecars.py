@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
+from posixpath import splitext
 
 from htdl.jobs import JobFile
 from htdl.stream.ranges import media_type
@@ -43,7 +44,7 @@ def label(file: JobFile, video: JobFile) -> str:
 
 
 def suffix(file: JobFile) -> str:
-    return PurePosixPath(file.path).suffix.lower()
+    return splitext(file.path)[1].lower()
 
 
 def _carries(name: str, path: PurePosixPath) -> bool:
