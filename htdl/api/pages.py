@@ -104,6 +104,7 @@ class _Pages:
     async def status(self, request: web.Request, view: JobView) -> web.StreamResponse:
         index = request.query.get("file", "")
         wanted = int(index) if index.isascii() and index.isdecimal() and len(index) < 10 else None
+        self._service.streams.visit(view.job.id)
         return answers.json(watched.status_object(self._service, view, wanted), headers=_LIVE)
 
     async def playlist(self, request: web.Request, view: JobView) -> web.StreamResponse:

@@ -14,7 +14,7 @@ const BY_ITSELF = "Not ready yet; it starts by itself"; // why is said below the
 const by = (id) => document.getElementById(id);
 const video = by("video");
 const wish = new URLSearchParams(location.hash.slice(1)); // #file=3&t=125
-let chosen = wish.has("file") ? Number(wish.get("file")) : null; // index; null: the daemon's choice
+let chosen = /^\d+$/.test(wish.get("file")) ? Number(wish.get("file")) : null; // index; null: the daemon's choice
 let status = null; // the daemon's last word
 let silence = null; // why there is none: "away" or "gone"
 let hasStarted = false; // by itself, once the file was ready
@@ -191,7 +191,7 @@ function showProblem(problem) {
   box.hidden = !problem;
   showNotice();
   if (!problem) return;
-  const kind = words.ending(playing().name);
+  const kind = words.ending(playing()?.name ?? ""); // it may have been removed meanwhile
   const [headline, text] = problem === "unopenable" ? words.PROBLEMS.unopenable(kind) : words.PROBLEMS[problem];
   set(box.querySelector("h2"), headline);
   const link = document.createElement("a");

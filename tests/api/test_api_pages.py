@@ -82,6 +82,15 @@ def test_the_status_of_another_file(playing: Playing) -> None:
         assert status["file"] in {None, FILM}
 
 
+def test_who_has_the_page_open_is_known(playing: Playing) -> None:
+    streams = playing.world.service.streams
+    assert not streams.is_watched(playing.job_id)
+    playing.get(page(playing, "status", token="x" * 22))
+    assert not streams.is_watched(playing.job_id)
+    playing.get(page(playing, "status"))
+    assert streams.is_watched(playing.job_id)
+
+
 def test_the_status_of_a_whole_job(whole: Playing) -> None:
     status = json.loads(whole.get(page(whole, "status")).body)
     assert (status["is_whole"], status["runs"], status["progress"]) == (True, [[0, 1]], 100.0)

@@ -57,6 +57,10 @@ def test_it_begins_at_the_time_of_the_address(watch: Watch, clips: Clips) -> Non
     assert watching.job.progress < 100
 
 
+def test_an_address_that_names_no_file_plays_the_main_one(watch: Watch, clips: Clips) -> None:
+    watch({"film.mp4": clips()}, "#file=x").until_playing()
+
+
 def test_it_says_that_the_sound_has_no_decoder(watch: Watch, clips: Clips) -> None:
     watching = watch({"film.mp4": clips("mp4-ac3", 20)}, rate=0)
     problem = watching.page.shown("#problem")
