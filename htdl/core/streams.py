@@ -74,7 +74,7 @@ class Streams:
         written.
         """
         is_let_go = _is_idle(job) and self._engine.pieces(job.id) is None
-        return is_let_go and _is_here(self.file(job, files, index))
+        return is_let_go and bool(files) and _is_here(self.file(job, files, index))
 
     def file(self, job: Job, files: Sequence[JobFile], index: int | None) -> JobFile:
         """The one meant.  Raises NoSuchJob (`no_such_file`), Refused for one that is not downloaded."""
