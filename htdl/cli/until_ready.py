@@ -86,7 +86,8 @@ def _look(app: App, wanted: Wanted) -> Look:
     _reject_ended(job)
     stream = streams.of(app, job, files.index(job, wanted.file) if job["files"] else None)
     found, number = stream["readiness"], stream["file"]
-    if number is None:
+    file = next((x for x in job["files"] if x["index"] == number), None)
+    if number is None or file is None:  # its files may have become known between the two questions
         if job["status"] == "PENDING":
             _preload(app, wanted, None)
         return Look(job, words.why(job) or printable(found["reason"]))
@@ -95,8 +96,7 @@ def _look(app: App, wanted: Wanted) -> Look:
     told = _preload(app, wanted, number)
     if wanted.begin and told:
         return Look(job, printable(told.reason), ready=told.ready, stream=stream)
-    size = next(file["size"] for file in job["files"] if file["index"] == number)
-    return Look(job, _reason(job, found), nearness=verdict.nearness(found, size), stream=stream)
+    return Look(job, _reason(job, found), nearness=verdict.nearness(found, file["size"]), stream=stream)
 
 
 def _preload(app: App, wanted: Wanted, number: int | None) -> Preload | None:
