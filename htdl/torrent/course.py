@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from htdl.torrent import order
 from htdl.torrent._lt import lt
+from htdl.torrent.aim import Layout
 from htdl.torrent.api import Metadata, TorrentFile
 from htdl.torrent.barrier import Barrier
 from htdl.torrent.pieces import Pieces
@@ -15,6 +17,7 @@ from htdl.torrent.window import Orders, Window
 if TYPE_CHECKING:
     import libtorrent
 
+GATHER_SECONDS = 0.05
 LOOKS_TO_ASK_AGAIN = 8  # every 2 s what is watched is asked for again
 
 
@@ -29,18 +32,21 @@ class Course:
         self._have = bytearray(metadata.num_pieces)  # verified, maybe not written yet
         self._window: Window | None = None
         self._asked: tuple[int, ...] = ()
+        self._new: list[int] = []  # came since they were gathered last
+        self._gathering: asyncio.TimerHandle | None = None  # for a while after that
         self._looks = 0
         self._speed = 0
         self._seen_bytes = 0  # at the last look
 
-    def begin(self, wanted: Collection[int]) -> None:
+    def begin(self, indices: Collection[int]) -> None:
         """These files are wanted, and libtorrent has been told."""
         length, count = self._metadata.piece_length, self._metadata.num_pieces
-        files = [file for file in self._metadata.files if file.index in wanted]
+        files = [file for file in self._metadata.files if file.index in indices]
         main = order.main_file(files)
         ends = order.edges(main.offset, main.size, length, count) if main else []
         span = order.span(main, length) if main else range(0)
-        self._window = Window(count, length, order.merged(order.span(x, length) for x in files), span, ends)
+        wanted = order.merged(order.span(file, length) for file in files)
+        self._window = Window(Layout(count, length, wanted, span, ends))
         self._window.ask(self._asked)
         self._restart()
         self._steer()
@@ -50,10 +56,17 @@ class Course:
         kept elsewhere until libtorrent has moved them into place.
         """
         self._window = None
+        self._new.clear()
         self._handle.clear_piece_deadlines()
         self._barrier.forget()
         spans = [order.span(file, self._metadata.piece_length) for file in new if file.size]
         self.pieces.forget({piece for span in spans for piece in (span[0], span[-1])})
+
+    def end(self) -> None:
+        """The torrent goes: libtorrent is told nothing more of it."""
+        self._window = None
+        self._new.clear()
+        self.pieces.end()
 
     @property
     def is_watched(self) -> bool:
@@ -77,6 +90,7 @@ class Course:
         # libtorrent's own speed is a mean of several seconds, so that a short pause does not look slow
         self._speed = int(max(speed, update.download_payload_rate))
         self._looks += 1
+        self._window.look(self._have)
         if self._looks % LOOKS_TO_ASK_AGAIN == 0 and self._asked:
             self._follow(self._window.again(self._have, self._speed))
         else:
@@ -86,13 +100,25 @@ class Course:
         """One has come, between two looks."""
         if self._window and 0 <= piece < self.pieces.count:
             self._have[piece] = 1
-            self._barrier.take([piece])
+            self._new.append(piece)
+            if self._gathering is None:
+                self._gather()
+
+    def _gather(self) -> None:
+        """A piece that comes alone is dealt with at once, a flood of them not more often than this: one at a
+        time they would cost a fast swarm a third of its speed.
+        """
+        self._gathering = None
+        if self._new:
+            new, self._new = self._new, []
+            self._barrier.take(new)
             self._steer()
+            self._gathering = asyncio.get_running_loop().call_later(GATHER_SECONDS, self._gather)
 
     def passed(self, covered: Iterable[int]) -> bool:
         """These can be read; True when all that is wanted can."""
         self.pieces.add(covered)
-        spans = self._window.wanted if self._window else ()
+        spans = self._window.layout.wanted if self._window else ()
         return self._window is not None and all(self.pieces.readable_until(x.start) >= x.stop for x in spans)
 
     def missing_bytes(self) -> int | None:
@@ -100,7 +126,7 @@ class Course:
         missing; else None.
         """
         is_counted = self._window is None or not self._window.holds_back
-        return None if is_counted or self._window is None else self._window.missing_bytes(self._have)
+        return None if is_counted or self._window is None else self._window.layout.missing_bytes(self._have)
 
     def _steer(self) -> None:
         if self._window:

@@ -156,6 +156,8 @@ class LibtorrentEngine:
             return None
         if torrent.removal is None:
             torrent.removal = self._begin(self._let_go(torrent))
+            if torrent.course:
+                torrent.course.end()
         return await asyncio.shield(torrent.removal)  # once begun, it is not left half done
 
     async def _let_go(self, torrent: Held) -> bytes | None:

@@ -237,7 +237,7 @@ class Torrents:
         while torrent.saves:
             torrent.saved(None)
         if torrent.course:
-            torrent.course.pieces.end()
+            torrent.course.end()
         torrent.gone.set()
 
     def clear(self) -> None:

@@ -1,17 +1,8 @@
-"""Which piece has which priority, and what to tell libtorrent so that it has.  No libtorrent here.
+"""What to tell libtorrent so that it fetches what is watched: the steps from one `Aim` to the next.
 
-Somebody watches: the first few pieces that are asked for are top, with a deadline, for which libtorrent asks
-several peers; the rest comes in order from there, because what lies before is held back (priority 0) and the
-sequential mode begins at the first piece that is not.  So no peer is ever idle, and what a player needs next
-is what comes next.  Other ways were measured: a whole window of top pieces comes in random order; a few top
-pieces over a sequence that begins elsewhere get what is left of the bandwidth; a window and nothing else lets
-peers run out of work.
-
-Nobody watches: all in playing order, the ends of the main file first, see `order`.
-
-What else libtorrent 2.1 wants known: the first deadline after none cancels every request but those with one,
-which makes a jump quick, and is why all are cleared then; a piece whose deadline was cleared has priority 1;
-the sequential mode does not see that pieces before its place are wanted again (`rewinds`).
+What libtorrent 2.1 wants known: the first deadline after none cancels every request but those with one, which
+makes a jump quick, and is why all are cleared then; a piece whose deadline was cleared has priority 1; the
+sequential mode does not see that pieces before its place are wanted again (`rewinds`).
 """
 
 from __future__ import annotations
@@ -19,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from htdl.torrent import order
+from htdl.torrent import aim, order
+from htdl.torrent.aim import Aim, Layout
 
-TOP_PIECES, TOP_PIECES_APART = 4, 12  # the latter for readers far from each other, who share them
-JUMP_PIECES = 2  # of the first, one that nobody has asked for yet makes a jump
-RUN_BYTES, RUN_SECONDS = 16 << 20, 4.0  # less than this is left of a run: nothing is held back any longer
+ALONE_LOOKS = 4  # a second at most the first pieces after a jump come alone
 _CLEARED, _UNKNOWN = 1, -1
 
 
@@ -38,55 +28,44 @@ class Orders:
 
 
 class Window:
-    """`wanted`: the pieces of the files that are wanted, disjoint and in order, below `count`.  `length` is
-    that of a piece in bytes, `main` the file to watch, by its pieces, `ends` those at its beginning and end.
+    """`have`, where it is given: a byte for each piece, 1 when it is here.  `speed`: bytes a second."""
 
-    `have`, where it is given: a byte for each piece, true when it is here.
-    """
-
-    def __init__(
-        self, count: int, length: int, wanted: Sequence[range], main: range, ends: Sequence[int]
-    ) -> None:
-        self.wanted = wanted
-        self._length = length
-        self._main, self._ends = main, ends
-        self._is_wanted = bytearray(count)
-        for span in wanted:
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self._is_wanted = bytearray(layout.count)
+        for span in layout.wanted:
             self._is_wanted[span.start : span.stop] = b"\x01" * len(span)
         self._asked: tuple[int, ...] = ()
-        self._known: frozenset[int] = frozenset()  # what was asked for at the last orders
+        self._known: frozenset[int] = frozenset()  # what was missing of it at the last orders
+        self._fresh: Sequence[int] = ()  # the first of them, after a jump
+        self._alone_looks = 0  # for so many more looks they come alone
+        self._aim = Aim((), (), range(layout.count))
         self._given: dict[int, int] = {}  # what libtorrent was told, where it is not NORMAL
         self._due: set[int] = set()
-        self._start = 0  # what lies before is held back
 
     def ask(self, pieces: Iterable[int]) -> None:
-        """What is watched, the first soonest; of pieces that no wanted file has nothing follows."""
-        inside = (piece for piece in dict.fromkeys(pieces) if 0 <= piece < len(self._is_wanted))
+        """What is watched, the first soonest.  Pieces that no wanted file has are passed over."""
+        inside = (piece for piece in dict.fromkeys(pieces) if 0 <= piece < self.layout.count)
         self._asked = tuple(piece for piece in inside if self._is_wanted[piece])
 
     @property
     def holds_back(self) -> bool:
-        return self._start > 0
+        return len(self._aim.run) < self.layout.count
 
-    def missing_bytes(self, have: bytearray, start: int = 0) -> int:
-        """Of what is wanted from this piece on."""
-        spans = (range(max(span.start, start), span.stop) for span in self.wanted)
-        return sum(have.count(0, span.start, span.stop) for span in spans) * self._length
+    def look(self, have: bytearray) -> None:
+        """Some time has passed."""
+        is_done = all(have[piece] for piece in self._fresh)
+        self._alone_looks = 0 if is_done else max(0, self._alone_looks - 1)
 
     def orders(self, have: bytearray, speed: int) -> Orders:
-        """What changed since the last ones; `speed` in bytes a second."""
+        """What changed since the last ones."""
         missing = [piece for piece in self._asked if not have[piece]]
-        seen = self._known | self._due
-        clears = not seen.issuperset(missing[:JUMP_PIECES]) if missing else bool(self._known)
-        is_slow = speed < order.DUE_BELOW
-        if missing:
-            start, top = self._run(missing, have, speed)
-            due = top[:TOP_PIECES] if clears or is_slow else []
-        else:
-            start, (top, due) = 0, self._unwatched(have)
-            due = due if is_slow else []
+        is_jump = any(self._is_elsewhere(piece, have) for piece in missing[: aim.JUMP_PIECES])
+        clears = is_jump if missing else bool(self._known)
+        if missing and (is_jump or not self._known):
+            self._fresh, self._alone_looks = missing[: aim.JUMP_PIECES], ALONE_LOOKS
         self._known = frozenset(missing)
-        return self._difference(have, start, top, due, clears=clears)
+        return self._steps(self._next(missing, have, speed), have, clears=clears)
 
     def again(self, have: bytearray, speed: int) -> Orders:
         """All that is asked for once more: libtorrent may have lost it."""
@@ -94,49 +73,46 @@ class Window:
         self._due.difference_update(self._asked)
         return self.orders(have, speed)
 
-    def _run(self, missing: list[int], have: bytearray, speed: int) -> tuple[int, list[int]]:
-        """Where the sequence begins, and what comes before it."""
-        ahead = missing[TOP_PIECES:]
-        if not ahead:
-            return 0, missing
-        start = min(ahead)
-        if self.missing_bytes(have, start) < max(RUN_BYTES, RUN_SECONDS * speed):
-            return 0, missing[: max(TOP_PIECES_APART, RUN_BYTES // self._length)]
-        is_apart = max(ahead) - start > 2 * len(missing)
-        return start, missing[: TOP_PIECES_APART if is_apart else TOP_PIECES]
+    def _next(self, missing: list[int], have: bytearray, speed: int) -> Aim:
+        if not missing:
+            return aim.unwatched(self.layout, have, speed)
+        if not self._alone_looks:
+            return aim.steady(self.layout, missing, have, speed)
+        fresh = [piece for piece in self._fresh if piece in self._known]
+        return aim.after_jump(self.layout, fresh, missing, have, speed)
 
-    def _unwatched(self, have: bytearray) -> tuple[list[int], list[int]]:
-        """What comes first, and what is due: the beginning of the main file, and when it is here its end and
-        what comes next.
-        """
-        ends = [piece for piece in self._ends if not have[piece]]
-        head = [piece for piece in ends if piece < (self._main.start + self._main.stop) // 2]
-        if head:
-            return head, head
-        return ends, order.due(
-            have, self._main.start, self._main.stop - 1, self._length
-        ) if self._main else []
+    def _is_elsewhere(self, piece: int, have: bytearray) -> bool:
+        """Whether it was not asked for before, nor follows what was and has come since."""
+        if piece in self._known or piece in self._due:
+            return False
+        run = range(have.rfind(0, 0, piece) + 1, piece)  # is here, and ends with this piece
+        return not any(known in run for known in self._known)
 
-    def _difference(
-        self, have: bytearray, start: int, top: list[int], due: list[int], *, clears: bool
-    ) -> Orders:
+    def _steps(self, goal: Aim, have: bytearray, *, clears: bool) -> Orders:
         if clears:
             self._given.update(dict.fromkeys(self._due, _CLEARED))
             self._due.clear()
-        new = [piece for piece in due if piece not in self._due and not have[piece]]
-        self._due.update(new)
-        first = {*top, *due} | self._due
-        moved = range(min(start, self._start), max(start, self._start))
-        told = [piece for piece, given in self._given.items() if given != order.DONT_DOWNLOAD]
-        self._start, priorities, rewinds = start, [], False
-        for piece in sorted({*moved, *told, *first}):
-            goal = order.FIRST if piece in first else order.DONT_DOWNLOAD if piece < start else order.NORMAL
+        due = [piece for piece in goal.due if piece not in self._due]
+        self._due.update(due)
+        first, few, priorities = {*goal.first} | self._due, set(goal.few), []
+        rewinds = False
+        for piece in sorted(self._touched(goal) | first):
             before = self._given.pop(piece, order.NORMAL)
             if have[piece] or not self._is_wanted[piece]:
                 continue
-            if goal != order.NORMAL:
-                self._given[piece] = goal
-            if goal != before:
-                priorities.append((piece, goal))
+            is_open = piece in goal.run or piece in few
+            after = order.FIRST if piece in first else order.NORMAL if is_open else order.DONT_DOWNLOAD
+            if after != order.NORMAL:
+                self._given[piece] = after
+            if after != before:
+                priorities.append((piece, after))
                 rewinds |= before == order.DONT_DOWNLOAD
-        return Orders(clears, priorities, new, rewinds)
+        self._aim = goal
+        return Orders(clears, priorities, due, rewinds)
+
+    def _touched(self, goal: Aim) -> set[int]:
+        """Pieces whose priority may have to change, beside the first."""
+        old = self._aim
+        starts, stops = sorted((old.run.start, goal.run.start)), sorted((old.run.stop, goal.run.stop))
+        told = (piece for piece, given in self._given.items() if given != order.DONT_DOWNLOAD)
+        return {*range(*starts), *range(*stops), *old.few, *goal.few, *told}
