@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Any
 
 from aiohttp import web
 
@@ -13,6 +14,16 @@ from htdl.api.answers import Failure
 from htdl.errors import BadRequest
 
 log = logging.getLogger(__name__)
+
+
+async def until_gone(request: web.Request, task: asyncio.Task[Any]) -> None:
+    """Return when `task` has ended; it is cancelled at once when the client hangs up."""
+    assert isinstance(request.protocol, Connection)
+    try:
+        await asyncio.wait({task, request.protocol.gone}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
 
 
 class Connection(web.RequestHandler):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -11,6 +12,7 @@ from aiohttp import web
 
 from htdl import wire
 from htdl.api import answers, bodies
+from htdl.api.connection import until_gone
 from htdl.errors import BadRequest
 from htdl.jobs import AddRequest, JobPatch, JobQuery, JobView, State
 
@@ -118,8 +120,12 @@ class Control:
 
     async def _preload(self, request: web.Request) -> web.Response:
         asked = await self._body(request, PreloadRequest)
-        found = await self._service.streams.preload(request.match_info["id"], asked.file, asked.seconds)
-        return answers.json(found)
+        job = request.match_info["id"]
+        preload = asyncio.create_task(self._service.streams.preload(job, asked.file, asked.seconds))
+        await until_gone(request, preload)  # a job goes first for as long as somebody waits for it
+        if preload.cancelled():
+            raise ConnectionResetError("the client has hung up")
+        return answers.json(preload.result())
 
     async def _video_status(self, request: web.Request) -> web.Response:
         view = await self._service.by_video(request.match_info["video_id"])

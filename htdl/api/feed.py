@@ -16,7 +16,7 @@ from aiohttp import web
 
 from htdl import wire
 from htdl.api import answers, bodies
-from htdl.api.connection import Connection
+from htdl.api.connection import until_gone
 from htdl.events import Event
 from htdl.jobs import ENDED, JobQuery, JobView, State
 
@@ -60,7 +60,7 @@ class Feed:
                     if ids is None or event.job.id in ids:
                         await lines.write(self._event(event))
 
-            await self._until_gone(request, tell())
+            await self._run(request, tell())
         return response
 
     async def _now(self, prefixes: Sequence[str]) -> list[JobView]:
@@ -71,20 +71,15 @@ class Feed:
     def _event(self, event: Event) -> dict[str, Any]:
         return wire.event_object(event, self._service.view(event.job))
 
-    async def _until_gone(self, request: web.Request, telling: Coroutine[Any, Any, None]) -> None:
+    async def _run(self, request: web.Request, telling: Coroutine[Any, Any, None]) -> None:
         """Until there is no more to tell, nobody to tell it to, or `close`.
 
         A client that hangs up is noticed at once, not at the next event, which may be hours away.
         """
-        assert isinstance(request.protocol, Connection)
         task = asyncio.create_task(telling)
         self._tellers.add(task)
-        try:
-            await asyncio.wait({task, request.protocol.gone}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            self._tellers.discard(task)
-            task.cancel()
-            await asyncio.wait({task})
+        task.add_done_callback(self._tellers.discard)
+        await until_gone(request, task)
         if not task.cancelled():
             task.result()
 

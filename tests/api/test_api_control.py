@@ -13,6 +13,7 @@ import pytest
 import htdl
 from htdl.jobs import JobFile, State
 from tests.api.serving import Serving
+from tests.waiting import until
 
 
 def ask(
@@ -196,6 +197,16 @@ def test_a_preload_is_checked_before_anything_is_done(served: Serving) -> None:
         assert ask(served, "POST", f"/api/v1/jobs/{job['id']}/preload", body)[0] == 400
     served.change(job["id"], status=State.CANCELLED)
     assert ask(served, "POST", f"/api/v1/jobs/{job['id']}/preload", b"{}")[0] == 409
+
+
+def test_a_preload_is_given_up_when_its_client_hangs_up(served: Serving) -> None:
+    job = add(served)
+    streams = served.service.streams
+    path = f"/api/v1/jobs/{job['id']}/preload"
+    with served.connect() as sock:
+        sock.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{{}}".encode())
+        until(lambda: streams.is_watched(job["id"]))
+    until(lambda: not streams.is_watched(job["id"]))
 
 
 def test_health_names_each_check_and_the_process(served: Serving) -> None:
