@@ -30,7 +30,7 @@ _HTTP_PORT = 80  # left out of Host and Origin
 
 
 def listen(port: int) -> socket.socket:
-    """A socket bound on loopback at `port`, or where that is taken at any that is free.
+    """A socket that listens on loopback at `port`, or where that is taken at any that is free.
 
     Raises HtdlError when there is none.
     """
@@ -38,6 +38,7 @@ def listen(port: int) -> socket.socket:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # the port of a daemon that ended just now
     try:
         sock.bind((ADDRESS, port))
+        sock.listen()  # two may be bound to one port by SO_REUSEADDR, but one alone listens
     except OSError as exc:
         sock.close()
         if port == 0:

@@ -238,7 +238,6 @@ def test_a_path_outside_its_folder_is_not_opened(tmp_path: Path, path: str) -> N
 
 def test_a_port_that_is_taken_is_exchanged_for_a_free_one(caplog: pytest.LogCaptureFixture) -> None:
     with local.listen(0) as taken:
-        taken.listen()
         port = taken.getsockname()[1]
         with local.listen(port) as other:
             assert other.getsockname()[1] not in {0, port}
