@@ -51,7 +51,7 @@ class Acts:
         self._chores = chores
         self._unwritten: dict[str, Resume] = {}  # of torrents let go, while the database has no room for them
         self._verified: set[str] = set()  # jobs whose files had holes, and were verified
-        self._ready: set[str] = set()  # jobs of which it was said that they can be watched
+        self._ready: dict[str, int] = {}  # in which attempt it was said of a job that it can be watched
 
     async def act(self, action: schedule.Action) -> None:
         """Do one thing; its failure is the job's own, or is tried again in the next turn."""
@@ -83,13 +83,16 @@ class Acts:
     def tell_ready(self, job_id: str) -> None:
         """Say once that a job can be watched, when it can."""
         job = self._book.living.get(job_id)
-        if job and job_id not in self._ready:
+        if job and not self._is_told(job):
             verdict = self._service.view(job).readiness
             if verdict.ready:
                 self._say_ready(job, verdict.reason)
 
+    def _is_told(self, job: Job) -> bool:
+        return self._ready.get(job.id) == job.attempts
+
     def _say_ready(self, job: Job, reason: str) -> None:
-        self._ready.add(job.id)
+        self._ready[job.id] = job.attempts
         log.info("ready for streaming job=%s name=%r: %s", job.id, job.name, reason)
         self._book.announce(Kind.READY, job)
 
@@ -209,7 +212,7 @@ class Acts:
             replace(x, progress=100.0 if x.wanted else x.progress) for x in self._book.files.get(job.id, ())
         ]
         self._book.note_files(job.id, files)
-        if job.id not in self._ready:  # a fast one was never looked at
+        if not self._is_told(job):  # a fast one was never looked at
             self._say_ready(job, "the whole file is here")
         job = await self._book.change(
             job.id,
@@ -265,7 +268,7 @@ class Acts:
         self._unwritten.pop(job.id, None)
         if job.id not in self._book.living:
             self._saves.forget(job.id)
-            self._ready.discard(job.id)
+            self._ready.pop(job.id, None)
             self._verified.discard(job.id)
 
 

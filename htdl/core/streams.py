@@ -53,9 +53,9 @@ class Streams:
         if job.status in _WHOLE or self._is_left_whole(job, files, index):
             return self._whole(job, self.file(job, files, index))
         arriving = await self._held(job.id)
-        job, files = self._book.living.get(job.id, job), self._book.files.get(job.id, files)
-        file = self.file(job, files, index)
-        if job.status in _WHOLE:
+        job = await self._book.find(job.id)
+        file = self.file(job, await self._book.files_of(job), index)
+        if arriving is None or job.status in _WHOLE:
             return self._whole(job, file)
         self.attend(job.id, file.index)
         arrival, span = arriving.arrival, arriving.torrent.span(file)
@@ -111,14 +111,19 @@ class Streams:
             reader=reader,
         )
 
-    async def _held(self, job_id: str) -> Arriving:
-        """Wait until the engine has this torrent and its metadata; a queued job's turn comes at once."""
+    async def _held(self, job_id: str) -> Arriving | None:
+        """Wait until the engine has this torrent and its metadata; a queued job's turn comes at once.  None
+        for a job that is whole by then.
+        """
         self._awaited[job_id] += 1
         self._book.changed.set()
         try:
             async with asyncio.timeout(self._config().wait_seconds):
                 while not self.follow(job_id):
-                    _reject_idle(await self._book.find(job_id))
+                    job = await self._book.find(job_id)
+                    if job.status in _WHOLE:
+                        return None
+                    _reject_idle(job)
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(LOOK_SECONDS):  # its state may change as well
                             await self._news.wait()
@@ -147,11 +152,11 @@ class Streams:
 
     def follow(self, job_id: str) -> bool:
         """Look at this job's containers as they come, from now until its torrent is let go.  False while the
-        engine does not know its pieces.
+        engine does not know its pieces, and of a job that is whole.
         """
         pieces, metadata = self._engine.pieces(job_id), self._engine.metadata(job_id)
         job = self._book.living.get(job_id)
-        if pieces is None or pieces.is_gone or metadata is None or job is None:
+        if pieces is None or pieces.is_gone or metadata is None or job is None or job.status in _WHOLE:
             return False
         known = self._arriving.get(job_id)
         if known and known.torrent.pieces is pieces:

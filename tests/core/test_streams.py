@@ -12,10 +12,12 @@ from htdl.core.yielding import DETAIL, YIELDED_SPEED
 from htdl.errors import NoSuchJob, Refused, TimedOut
 from htdl.events import Kind
 from htdl.jobs import Job, State
+from htdl.store import jobs as rows
+from htdl.store.resume import Resume
 from htdl.stream.source import StreamEnded
 from htdl.torrent.api import Metadata, TorrentFile
-from tests.core.examples import new_status
-from tests.core.world import World, running_world
+from tests.core.examples import NOW, job_file, new_job, new_status
+from tests.core.world import BOOT, World, open_world, running_world
 
 PIECE = 1 << 18
 SIZE = 40 * PIECE  # of no known kind: its first and its last MiB are its head and its index
@@ -68,6 +70,17 @@ async def test_a_whole_file_gives_all_at_once(world: World) -> None:
     with video.read(5, SIZE) as reader:
         assert await reader.next(0) == range(5, SIZE)
         assert await reader.next(0) is None
+
+
+async def test_who_waits_for_a_job_that_is_whole_all_at_once_gets_it(tmp_path: Path) -> None:
+    async with open_world(tmp_path) as world:  # whose runner never looks
+        await world.book.load()
+        job = await world.add("film", FILM)
+        opening = asyncio.create_task(world.service.streams.open(job.id))
+        await world.until(lambda: world.service.streams.is_watched(job.id))
+        await world.book.change(job.id, status=State.DOWNLOADING)
+        await world.book.change(job.id, status=State.COMPLETED, file_path="film.mkv")
+        assert (await opening).is_whole
 
 
 async def test_what_cannot_be_watched_is_refused_with_the_next_step(world: World) -> None:
@@ -228,6 +241,31 @@ async def test_ready_is_told_once_when_index_and_share_are_here(world: World) ->
     world.engine.arrive(job.id, [35])
     await world.pass_seconds(2)
     assert world.told(job.id).count(Kind.READY) == 1
+
+
+async def test_ready_is_told_again_of_a_job_that_is_fetched_again(world: World) -> None:
+    job = await arriving(world)
+    world.engine.arrive(job.id, range(40))
+    world.engine.finish(job.id)
+    assert (await world.until_status(job.id, State.COMPLETED)).seeding
+    await world.service.retry(job.id)
+    await world.until(lambda: world.service.streams.follow(job.id))
+    assert world.told(job.id).count(Kind.READY) == 1
+    world.engine.arrive(job.id, range(40))
+    await world.until(lambda: world.told(job.id).count(Kind.READY) == 2)
+
+
+async def test_what_seeds_after_a_restart_was_ready_long_ago(tmp_path: Path) -> None:
+    job = new_job(status=State.COMPLETED, seeding=True, save_path=str(tmp_path), file_path="film.mkv")
+    async with running_world(tmp_path) as world:
+        world.knows("film", FILM)
+        files = [job_file(x.index, x.path, x.size, progress=100.0) for x in FILES]
+        await world.db.run(rows.insert, job, files, Resume(b"fresh film", NOW, BOOT))
+        await world.book.load()
+        await world.until_held(job.id)
+        await world.pass_seconds(2)
+        assert not world.service.streams.follow(job.id)
+        assert Kind.READY not in world.told(job.id)
 
 
 async def test_a_paused_job_is_not_ready(world: World) -> None:
