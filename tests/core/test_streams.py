@@ -10,20 +10,11 @@ import pytest
 
 from htdl.core.yielding import DETAIL, YIELDED_SPEED
 from htdl.errors import NoSuchJob, Refused, TimedOut
-from htdl.events import Kind
-from htdl.jobs import Job, State
-from htdl.store import jobs as rows
-from htdl.store.resume import Resume
+from htdl.jobs import State
 from htdl.stream.source import StreamEnded
-from htdl.torrent.api import Metadata, TorrentFile
-from tests.core.examples import NOW, job_file, new_job, new_status
-from tests.core.world import BOOT, World, open_world, running_world
-
-PIECE = 1 << 18
-SIZE = 40 * PIECE  # of no known kind: its first and its last MiB are its head and its index
-FILES = (TorrentFile(0, "film.mkv", SIZE, 0), TorrentFile(1, "extra.mkv", PIECE, SIZE))
-FILM = Metadata("film", SIZE + PIECE, PIECE, 41, FILES, "1" * 40, None)
-EDGES = [0, 1, 2, 3, 36, 37, 38, 39]
+from tests.core.examples import new_status
+from tests.core.watching import FILM, PIECE, SIZE, arriving
+from tests.core.world import World, open_world, running_world
 
 
 @pytest.fixture
@@ -32,19 +23,6 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         tmp_path, torrent={"max_active_downloads": 1}, stream={"wait_seconds": 5}
     ) as world:
         yield world
-
-
-async def arriving(world: World, name: str = "film", **request: object) -> Job:
-    """A magnet's job whose metadata are here, and a file on disk that is a hole so far."""
-    job = await world.add(name, **request)
-    await world.until_held(job.id)
-    world.engine.get_metadata(job.id, FILM)
-    await world.until(lambda: world.service.streams.follow(job.id))
-    target = Path(job.save_path) / "film.mkv"
-    target.write_bytes(b"")
-    with target.open("r+b") as file:
-        file.truncate(SIZE)
-    return await world.job(job.id)
 
 
 # opening
@@ -188,128 +166,15 @@ async def test_the_page_of_a_queued_job_brings_its_turn(world: World) -> None:
     await world.until_status(first.id, State.PENDING)
 
 
-# head, index, verdict
-
-
-async def test_head_and_index_are_asked_for_while_nobody_reads(world: World) -> None:
+async def test_files_that_were_removed_are_refused(world: World) -> None:
     job = await arriving(world)
-    await world.until(lambda: 0 in world.engine.wanted_pieces.get(job.id, ()))
-    world.engine.arrive(job.id, EDGES[:4])
-    await world.until(lambda: set(EDGES[4:]) <= set(world.engine.wanted_pieces[job.id]))
-    world.engine.arrive(job.id, EDGES[4:])
-    await world.until(lambda: world.engine.wanted_pieces[job.id] == ())
-
-
-async def test_the_head_of_another_file_is_asked_for_when_somebody_asks_about_it(world: World) -> None:
-    job = await arriving(world)
-    world.engine.arrive(job.id, EDGES)
-    await world.until(lambda: Kind.READY in world.told(job.id))
-    assert world.engine.wanted_pieces[job.id] == ()
-    await world.service.stream(job.id, 1)
-    await world.until(lambda: 40 in world.engine.wanted_pieces[job.id])
-
-
-async def test_a_bug_met_in_a_container_is_logged_once_and_the_readers_go_on(
-    world: World, caplog: pytest.LogCaptureFixture
-) -> None:
-    def fail(job_id: str) -> None:
-        raise ZeroDivisionError
-
-    job = await arriving(world)
-    world.engine.report(job.id, new_status())  # so that the runner looks at it
-    world.service.streams.listener = fail
-    with (await world.service.streams.open(job.id)).read(0, SIZE) as reader:
-        world.engine.arrive(job.id, [0])
-        await world.until(lambda: "cannot follow" in caplog.text)
-        world.engine.arrive(job.id, [1])
-        await world.pass_seconds(2)
-        assert await reader.next(5) == range(2 * PIECE)
-        await world.until(lambda: 2 in world.engine.wanted_pieces[job.id])
-    assert caplog.text.count("cannot follow") == 1
-
-
-async def test_ready_is_told_once_when_index_and_share_are_here(world: World) -> None:
-    job = await arriving(world)
-    assert not (await world.service.get(job.id)).readiness.ready
-    world.engine.arrive(job.id, range(35))
-    await world.pass_seconds(1)
-    now = (await world.service.get(job.id)).readiness
-    assert (now.ready, now.index_ok) == (False, False), "87 % of it is here, but not its end"
-    world.engine.arrive(job.id, EDGES)
-    await world.until(lambda: Kind.READY in world.told(job.id))
-    assert (await world.service.get(job.id)).readiness.ready
-    world.engine.arrive(job.id, [35])
-    await world.pass_seconds(2)
-    assert world.told(job.id).count(Kind.READY) == 1
-
-
-async def test_ready_is_told_again_of_a_job_that_is_fetched_again(world: World) -> None:
-    job = await arriving(world)
-    world.engine.arrive(job.id, range(40))
     world.engine.finish(job.id)
-    assert (await world.until_status(job.id, State.COMPLETED)).seeding
-    await world.service.retry(job.id)
-    await world.until(lambda: world.service.streams.follow(job.id))
-    assert world.told(job.id).count(Kind.READY) == 1
-    world.engine.arrive(job.id, range(40))
-    await world.until(lambda: world.told(job.id).count(Kind.READY) == 2)
-
-
-async def test_what_seeds_after_a_restart_was_ready_long_ago(tmp_path: Path) -> None:
-    job = new_job(status=State.COMPLETED, seeding=True, save_path=str(tmp_path), file_path="film.mkv")
-    async with running_world(tmp_path) as world:
-        world.knows("film", FILM)
-        files = [job_file(x.index, x.path, x.size, progress=100.0) for x in FILES]
-        await world.db.run(rows.insert, job, files, Resume(b"fresh film", NOW, BOOT))
-        await world.book.load()
-        await world.until_held(job.id)
-        await world.pass_seconds(2)
-        assert not world.service.streams.follow(job.id)
-        assert Kind.READY not in world.told(job.id)
-
-
-async def test_a_paused_job_is_not_ready(world: World) -> None:
-    job = await arriving(world)
-    world.engine.arrive(job.id, range(40))
-    await world.until(lambda: Kind.READY in world.told(job.id))
-    await world.service.pause(job.id)
-    verdict = (await world.service.get(job.id)).readiness
-    assert (verdict.ready, verdict.reason) == (False, "the download is paused")
-
-
-async def test_another_file_has_a_verdict_of_its_own(world: World) -> None:
-    job = await arriving(world)
-    assert not (await world.service.stream(job.id, 1)).readiness.ready
-    (Path(job.save_path) / "extra.mkv").write_bytes(bytes(PIECE))
-    world.engine.arrive(job.id, [40])
-    told = await world.service.stream(job.id, 1)
-    assert (told.readiness.ready, told.readiness.reason) == (True, "the whole file is here")
-    assert not (await world.service.stream(job.id)).readiness.ready
-
-
-async def test_what_is_here_of_a_file_is_told_as_runs_of_bytes(world: World) -> None:
-    job = await arriving(world)
-    world.engine.arrive(job.id, [0, 1, 5, 39, 40])
-    file = (await world.service.get(job.id)).files[0]
-    runs = world.service.streams.runs(job.id, file)
-    assert runs == [range(2 * PIECE), range(5 * PIECE, 6 * PIECE), range(39 * PIECE, SIZE)]
-
-
-# preloading
-
-
-async def test_a_preload_is_fetched_once_the_index_is_here(world: World) -> None:
-    job = await arriving(world)
-    assert not (await world.service.streams.preload(job.id, None, 0.0)).ready
-    assert world.service.streams.is_watched(job.id)
-    world.engine.arrive(job.id, EDGES)
-    await world.until(lambda: Kind.READY in world.told(job.id))
-    assert "of what plays there" in (await world.service.streams.preload(job.id, None, 0.0)).reason
-    await world.until(lambda: 4 in world.engine.wanted_pieces[job.id])
-    world.engine.arrive(job.id, range(36))
-    assert (await world.service.streams.preload(job.id, None, 0.0)).ready
-    await world.service.pause(job.id)
-    assert not world.service.streams.is_watched(job.id)
+    await world.until_status(job.id, State.COMPLETED)
+    await world.service.cancel(job.id, delete=True)
+    with pytest.raises(Refused, match="removed"):
+        await world.service.streams.open(job.id)
+    told = await world.service.stream(job.id)
+    assert (told.url, told.file_path, told.readiness.ready) == (None, None, False)
 
 
 # making way
@@ -327,14 +192,3 @@ async def test_others_make_way_for_what_is_watched(tmp_path: Path) -> None:
             assert (await world.job(other.id)).detail == DETAIL
         await world.pass_seconds(1)
         assert world.engine.torrents[other.id].max_download_speed == -1
-
-
-async def test_files_that_were_removed_are_refused(world: World) -> None:
-    job = await arriving(world)
-    world.engine.finish(job.id)
-    await world.until_status(job.id, State.COMPLETED)
-    await world.service.cancel(job.id, delete=True)
-    with pytest.raises(Refused, match="removed"):
-        await world.service.streams.open(job.id)
-    told = await world.service.stream(job.id)
-    assert (told.url, told.file_path, told.readiness.ready) == (None, None, False)

@@ -1,0 +1,148 @@
+"""A torrent that is arriving: what is asked for, and when it can be watched."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from htdl.events import Kind
+from htdl.jobs import State
+from htdl.store import jobs as rows
+from htdl.store.resume import Resume
+from tests.core.examples import NOW, job_file, new_job, new_status
+from tests.core.watching import EDGES, FILES, FILM, PIECE, SIZE, arriving
+from tests.core.world import BOOT, World, running_world
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with running_world(
+        tmp_path, torrent={"max_active_downloads": 1}, stream={"wait_seconds": 5}
+    ) as world:
+        yield world
+
+
+# head, index, verdict
+
+
+async def test_head_and_index_are_asked_for_while_nobody_reads(world: World) -> None:
+    job = await arriving(world)
+    await world.until(lambda: 0 in world.engine.wanted_pieces.get(job.id, ()))
+    world.engine.arrive(job.id, EDGES[:4])
+    await world.until(lambda: set(EDGES[4:]) <= set(world.engine.wanted_pieces[job.id]))
+    world.engine.arrive(job.id, EDGES[4:])
+    await world.until(lambda: world.engine.wanted_pieces[job.id] == ())
+
+
+async def test_the_head_of_another_file_is_asked_for_when_somebody_asks_about_it(world: World) -> None:
+    job = await arriving(world)
+    world.engine.arrive(job.id, EDGES)
+    await world.until(lambda: Kind.READY in world.told(job.id))
+    assert world.engine.wanted_pieces[job.id] == ()
+    await world.service.stream(job.id, 1)
+    await world.until(lambda: 40 in world.engine.wanted_pieces[job.id])
+
+
+async def test_a_bug_met_in_a_container_is_logged_once_and_the_readers_go_on(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(job_id: str) -> None:
+        raise ZeroDivisionError
+
+    job = await arriving(world)
+    world.engine.report(job.id, new_status())  # so that the runner looks at it
+    world.service.streams.listener = fail
+    with (await world.service.streams.open(job.id)).read(0, SIZE) as reader:
+        world.engine.arrive(job.id, [0])
+        await world.until(lambda: "cannot follow" in caplog.text)
+        world.engine.arrive(job.id, [1])
+        await world.pass_seconds(2)
+        assert await reader.next(5) == range(2 * PIECE)
+        await world.until(lambda: 2 in world.engine.wanted_pieces[job.id])
+    assert caplog.text.count("cannot follow") == 1
+
+
+async def test_ready_is_told_once_when_index_and_share_are_here(world: World) -> None:
+    job = await arriving(world)
+    assert not (await world.service.get(job.id)).readiness.ready
+    world.engine.arrive(job.id, range(35))
+    await world.pass_seconds(1)
+    now = (await world.service.get(job.id)).readiness
+    assert (now.ready, now.index_ok) == (False, False), "87 % of it is here, but not its end"
+    world.engine.arrive(job.id, EDGES)
+    await world.until(lambda: Kind.READY in world.told(job.id))
+    assert (await world.service.get(job.id)).readiness.ready
+    world.engine.arrive(job.id, [35])
+    await world.pass_seconds(2)
+    assert world.told(job.id).count(Kind.READY) == 1
+
+
+async def test_ready_is_told_again_of_a_job_that_is_fetched_again(world: World) -> None:
+    job = await arriving(world)
+    world.engine.arrive(job.id, range(40))
+    world.engine.finish(job.id)
+    assert (await world.until_status(job.id, State.COMPLETED)).seeding
+    await world.service.retry(job.id)
+    await world.until(lambda: world.service.streams.follow(job.id))
+    assert world.told(job.id).count(Kind.READY) == 1
+    world.engine.arrive(job.id, range(40))
+    await world.until(lambda: world.told(job.id).count(Kind.READY) == 2)
+
+
+async def test_what_seeds_after_a_restart_was_ready_long_ago(tmp_path: Path) -> None:
+    job = new_job(status=State.COMPLETED, seeding=True, save_path=str(tmp_path), file_path="film.mkv")
+    async with running_world(tmp_path) as world:
+        world.knows("film", FILM)
+        files = [job_file(x.index, x.path, x.size, progress=100.0) for x in FILES]
+        await world.db.run(rows.insert, job, files, Resume(b"fresh film", NOW, BOOT))
+        await world.book.load()
+        await world.until_held(job.id)
+        await world.pass_seconds(2)
+        assert not world.service.streams.follow(job.id)
+        assert Kind.READY not in world.told(job.id)
+
+
+async def test_a_paused_job_is_not_ready(world: World) -> None:
+    job = await arriving(world)
+    world.engine.arrive(job.id, range(40))
+    await world.until(lambda: Kind.READY in world.told(job.id))
+    await world.service.pause(job.id)
+    verdict = (await world.service.get(job.id)).readiness
+    assert (verdict.ready, verdict.reason) == (False, "the download is paused")
+
+
+async def test_another_file_has_a_verdict_of_its_own(world: World) -> None:
+    job = await arriving(world)
+    assert not (await world.service.stream(job.id, 1)).readiness.ready
+    (Path(job.save_path) / "extra.mkv").write_bytes(bytes(PIECE))
+    world.engine.arrive(job.id, [40])
+    told = await world.service.stream(job.id, 1)
+    assert (told.readiness.ready, told.readiness.reason) == (True, "the whole file is here")
+    assert not (await world.service.stream(job.id)).readiness.ready
+
+
+async def test_what_is_here_of_a_file_is_told_as_runs_of_bytes(world: World) -> None:
+    job = await arriving(world)
+    world.engine.arrive(job.id, [0, 1, 5, 39, 40])
+    file = (await world.service.get(job.id)).files[0]
+    runs = world.service.streams.runs(job.id, file)
+    assert runs == [range(2 * PIECE), range(5 * PIECE, 6 * PIECE), range(39 * PIECE, SIZE)]
+
+
+# preloading
+
+
+async def test_a_preload_is_fetched_once_the_index_is_here(world: World) -> None:
+    job = await arriving(world)
+    assert not (await world.service.streams.preload(job.id, None, 0.0)).ready
+    assert world.service.streams.is_watched(job.id)
+    world.engine.arrive(job.id, EDGES)
+    await world.until(lambda: Kind.READY in world.told(job.id))
+    assert "of what plays there" in (await world.service.streams.preload(job.id, None, 0.0)).reason
+    await world.until(lambda: 4 in world.engine.wanted_pieces[job.id])
+    world.engine.arrive(job.id, range(36))
+    assert (await world.service.streams.preload(job.id, None, 0.0)).ready
+    await world.service.pause(job.id)
+    assert not world.service.streams.is_watched(job.id)
