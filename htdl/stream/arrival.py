@@ -11,10 +11,9 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from types import TracebackType
-from typing import Self
 
 from htdl.stream.source import PieceSource, Span, Stalled, StreamEnded
+from htdl.stream.video import Reading
 from htdl.stream.window import Head, ordered
 
 CHUNK = 1 << 20  # bytes given at a time: what is sent without looking at the window again
@@ -102,11 +101,8 @@ class Arrival:
                 await self.source.changed()
 
 
-class Reader:
-    """The bytes [start, stop) of a file, piece by piece as they come; for one task.
-
-    A context manager: its window is freed when it is closed.
-    """
+class Reader(Reading):
+    """The bytes [start, stop) of a file, piece by piece as they come.  To close it frees its window."""
 
     def __init__(self, arrival: Arrival, span: Span, start: int, stop: int) -> None:
         self.span = span
@@ -158,14 +154,5 @@ class Reader:
         self._arrival.replan()
 
     def close(self) -> None:
-        """Free its window.  Closed twice is closed."""
         self.stop = self.position  # who still waits for it finds the end
         self._arrival.forget(self)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 
-class Reading(Protocol):
-    """What `arrival.Reader` and `WholeReader` have in common."""
+class Reading(ABC):
+    """Some bytes of a file, from first to last, for one task.  A context manager, which closes it."""
 
+    @abstractmethod
     async def next(self, patience: float) -> range | None:
         """The next bytes that can be read now; None at the end.  Raises Stalled, StreamEnded."""
 
-    def close(self) -> None: ...
+    @abstractmethod
+    def close(self) -> None:
+        """Nothing more is read.  Closed twice is closed."""
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    ) -> None:
+        self.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +55,7 @@ class Video:
         return self.reader(start, stop)
 
 
-class WholeReader:
+class WholeReader(Reading):
     """All at once."""
 
     def __init__(self, start: int, stop: int) -> None:
@@ -61,11 +67,3 @@ class WholeReader:
 
     def close(self) -> None:
         self._left = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
