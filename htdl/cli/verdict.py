@@ -38,7 +38,8 @@ def plays_through(verdict: Verdict) -> str:
 
 def index(verdict: Verdict) -> str:
     """Whether the container's index, which a player asks for first, is here."""
-    return {True: "here", False: "not here yet"}.get(verdict.get("index_ok"), "")  # type: ignore[arg-type]
+    is_here = verdict.get("index_ok")
+    return "" if is_here is None else "here" if is_here else "not here yet"
 
 
 def nearness(verdict: Verdict, size: int) -> float:
