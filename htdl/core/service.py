@@ -117,7 +117,7 @@ class Service:
             job=job,
             files=files,
             readiness=self.streams.readiness(job, files),
-            stream_url=self.links.video(job.id, main) if main else None,
+            stream_url=self.links.video(job.id, main) if main and not _is_gone(job) else None,
         )
 
     async def stats(self) -> Stats:

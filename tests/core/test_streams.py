@@ -167,7 +167,9 @@ async def test_the_page_of_a_queued_job_brings_its_turn(world: World) -> None:
 
 
 async def test_files_that_were_removed_are_refused(world: World) -> None:
+    world.service.links.base_url = "http://127.0.0.1:1"
     job = await arriving(world)
+    assert (await world.service.get(job.id)).stream_url
     world.engine.finish(job.id)
     await world.until_status(job.id, State.COMPLETED)
     await world.service.cancel(job.id, delete=True)
@@ -175,6 +177,7 @@ async def test_files_that_were_removed_are_refused(world: World) -> None:
         await world.service.streams.open(job.id)
     told = await world.service.stream(job.id)
     assert (told.url, told.file_path, told.readiness.ready) == (None, None, False)
+    assert (await world.service.get(job.id)).stream_url is None
 
 
 # making way
