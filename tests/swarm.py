@@ -92,6 +92,10 @@ class Swarm:
         self.liars[port] = folder / torrent.name
         return port
 
+    def ports(self) -> list[int]:
+        """Of all seeders, oldest first."""
+        return [session.listen_port() for session in self._sessions]
+
     def sent(self) -> int:
         """Bytes of payload that all seeders together have sent, what was thrown away included."""
         return sum(handle.status().total_payload_upload for handle in self._handles)

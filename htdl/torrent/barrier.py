@@ -11,7 +11,13 @@ them.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
+
+log = logging.getLogger(__name__)
+
+
+PATIENCE_LOOKS = 40  # four a second; a flush takes milliseconds, on a busy disk a second
 
 
 class Barrier:
@@ -23,9 +29,7 @@ class Barrier:
         self._covered: set[int] = set()  # by the flush that is under way
         self._is_asked = self._is_wanted = False
         self._strays = 0
-
-    def __contains__(self, piece: int) -> bool:
-        return piece in self._next or piece in self._covered
+        self._looks = 0  # since it was asked
 
     def take(self, pieces: Iterable[int]) -> None:
         """These have finished: `answered` returns them when they can be read."""
@@ -60,11 +64,19 @@ class Barrier:
 
     @property
     def is_idle(self) -> bool:
-        """Whether all that was asked for is through."""
-        return not self._is_asked
+        """Whether no answer is due."""
+        return not self._is_asked and not self._strays
+
+    def look(self) -> None:
+        """Some time has passed.  An answer that is long overdue was lost, or a stray never came."""
+        self._looks += 1
+        if self._is_asked and self._looks > PATIENCE_LOOKS:
+            log.warning("libtorrent did not say that it has written what it has; asking again")
+            self._strays = self._looks = 0
+            self._flush()
 
     def _go_on(self) -> None:
         if self._is_wanted and not self._is_asked:
             self._covered, self._next = self._next, set()
-            self._is_asked, self._is_wanted = True, False
+            self._is_asked, self._is_wanted, self._looks = True, False, 0
             self._flush()

@@ -55,9 +55,10 @@ class Course:
         """What is wanted is about to change.  Pieces at the edges of these files, which were not wanted, are
         kept elsewhere until libtorrent has moved them into place.
         """
+        if self._window:
+            self._follow(self._window.release())
         self._window = None
         self._new.clear()
-        self._handle.clear_piece_deadlines()
         self._barrier.forget()
         spans = [order.span(file, self._metadata.piece_length) for file in new if file.size]
         self.pieces.forget({piece for span in spans for piece in (span[0], span[-1])})

@@ -96,7 +96,7 @@ class Held:
     def apply_selection(self) -> None:
         """libtorrent has the files' priorities."""
         self.is_selected = True
-        if self.course and self.wanted:
+        if self.course and self.wanted is not None:
             self.course.begin(self.wanted)
 
     # --- how it goes ---
@@ -106,6 +106,7 @@ class Held:
         is_moving = self.is_flushing or self._is_behind or (self.status and self.status.peers)
         if self.is_selected and is_moving and not self.removal:
             self.handle.post_status(lt.torrent_handle.query_pieces)
+            self.barrier.look()
 
     def see(self, update: libtorrent.torrent_status) -> None:
         self._seen_bytes = update.total_done

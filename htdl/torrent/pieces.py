@@ -58,6 +58,7 @@ class Pieces:
         """These cannot be read for a while: their bytes are about to move."""
         for piece in pieces:
             self._readable[piece] = 0
+        self.version += 1
 
     def end(self) -> None:
         self.is_gone = True

@@ -73,6 +73,11 @@ class Window:
         self._due.difference_update(self._asked)
         return self.orders(have, speed)
 
+    def release(self) -> Orders:
+        """Everything as it was before the first orders."""
+        given, self._given = self._given, {}
+        return Orders(True, [(piece, order.NORMAL) for piece in given], [], False)
+
     def _next(self, missing: list[int], have: bytearray, speed: int) -> Aim:
         if not missing:
             return aim.unwatched(self.layout, have, speed)
