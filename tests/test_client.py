@@ -207,7 +207,7 @@ def test_a_job_tells_where_it_can_be_watched(daemon: Daemon, swarm: Swarm) -> No
     assert main.readiness == done.readiness
     other = client.stream(job.id, 1 - (main.file or 0))
     assert other.file_path == str(Path(job.save_path) / "show" / "b.mkv")
-    assert (other.page_url, other.m3u_url) == (main.page_url, main.m3u_url)
+    assert (other.page_url, other.m3u_url) == (f"{main.page_url}#file={other.file}", main.m3u_url)
     assert client.preload(job.id, 2.5, other.file).ready
     with pytest.raises(NoSuchJob) as caught:
         client.stream(job.id, 99)

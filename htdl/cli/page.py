@@ -13,7 +13,7 @@ from htdl.cli import units
 
 def address(url: str, begin: float) -> str:
     """The page, from `begin` seconds on (a media fragment, as in W3C Media Fragments 4.2.1)."""
-    return f"{url}#t={units.decimal(begin)}" if begin else url
+    return f"{url}{'&' if '#' in url else '#'}t={units.decimal(begin)}" if begin else url
 
 
 def show(url: str, environ: Mapping[str, str]) -> None:

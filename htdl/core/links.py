@@ -32,8 +32,9 @@ class Links:
         name = quote(PurePosixPath(file.path).name, safe="")
         return self._address("stream", job_id, f"{file.index}/{name}")
 
-    def page(self, job_id: str) -> str | None:
-        return self._address("watch", job_id, "")
+    def page(self, job_id: str, index: int | None = None) -> str | None:
+        """Of the page that plays this file, the main one where none is named."""
+        return self._address("watch", job_id, "" if index is None else f"#file={index}")
 
     def playlist(self, job_id: str) -> str | None:
         return self._address("watch", job_id, "job.m3u")

@@ -99,7 +99,7 @@ class Service:
             job=job.id,
             file=file.index if file else None,
             url=self.links.video(job.id, file) if file else None,
-            page_url=self.links.page(job.id),
+            page_url=self.links.page(job.id, index),
             m3u_url=self.links.playlist(job.id),
             file_path=str(Path(job.save_path) / file.path) if file else None,
             readiness=self.streams.readiness(job, files, file.index if file else None),

@@ -104,6 +104,7 @@ def test_a_player_asks_no_proxy_for_what_is_on_this_machine(tmp_path: Path) -> N
 def test_a_page_begins_where_it_is_told() -> None:
     assert page.address("http://h/watch/", 0.0) == "http://h/watch/"
     assert page.address("http://h/watch/", 3723.5) == "http://h/watch/#t=3723.5"
+    assert page.address("http://h/watch/#file=3", 60.0) == "http://h/watch/#file=3&t=60"
 
 
 WAITING = 'trap "exit 4" INT\ntrap "echo ended > $1; exit 0" TERM\necho $$ > $1\nwhile :; do sleep 0.05; done'

@@ -25,4 +25,5 @@ def test_an_address_is_there_while_a_server_is() -> None:
     video = links.video("a", job_file(3, "folder/What? #1%.mkv"))
     assert video == f"http://127.0.0.1:1/stream/a/{token}/3/What%3F%20%231%25.mkv"
     assert links.page("a") == f"http://127.0.0.1:1/watch/a/{token}/"
+    assert links.page("a", 3) == f"http://127.0.0.1:1/watch/a/{token}/#file=3"
     assert links.playlist("a") == f"http://127.0.0.1:1/watch/a/{token}/job.m3u"
