@@ -146,3 +146,16 @@ async def test_a_preload_is_fetched_once_the_index_is_here(world: World) -> None
     assert (await world.service.streams.preload(job.id, None, 0.0)).ready
     await world.service.pause(job.id)
     assert not world.service.streams.is_watched(job.id)
+
+
+async def test_a_preload_is_kept_for_as_long_as_somebody_asks(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("htdl.core.arriving.PRELOAD_SECONDS", 0.05)
+    job = await arriving(world)
+    world.engine.arrive(job.id, EDGES)
+    await world.until(lambda: Kind.READY in world.told(job.id))
+    await world.service.streams.preload(job.id, None, 0.0)
+    await world.until(lambda: 4 in world.engine.wanted_pieces[job.id])
+    await world.until(lambda: not world.service.streams.is_watched(job.id))
+    await world.until(lambda: world.engine.wanted_pieces[job.id] == ())

@@ -166,6 +166,15 @@ async def test_the_page_of_a_queued_job_brings_its_turn(world: World) -> None:
     await world.until_status(first.id, State.PENDING)
 
 
+async def test_a_page_that_was_closed_brings_no_turn(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("htdl.core.streams.VISIT_SECONDS", 0.05)
+    job = await arriving(world)
+    for _ in range(2):  # it asks every second
+        world.service.streams.visit(job.id)
+    assert world.service.streams.is_watched(job.id)
+    await world.until(lambda: not world.service.streams.is_watched(job.id))
+
+
 async def test_files_that_were_removed_are_refused(world: World) -> None:
     world.service.links.base_url = "http://127.0.0.1:1"
     job = await arriving(world)
