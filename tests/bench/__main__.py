@@ -12,7 +12,19 @@ import os
 import platform
 from pathlib import Path
 
-NAMES = ("download", "latency", "cli", "idle", "socket", "order", "stream", "watched", "readers", "serve")
+NAMES = (
+    "download",
+    "latency",
+    "cli",
+    "idle",
+    "socket",
+    "order",
+    "window",
+    "stream",
+    "watched",
+    "readers",
+    "serve",
+)
 DEFAULTS = {"runs": 3, "mib": 1024}  # a measurement may have `DEFAULTS` of its own
 
 
