@@ -20,6 +20,7 @@ from htdl.api import answers, local, playlist, texts, watched
 from htdl.errors import NoSuchJob
 from htdl.jobs import JobFile, JobView
 from htdl.stream import sidecars, webvtt
+from htdl.stream.kinds import suffix
 from htdl.stream.opening import open_regular
 from htdl.stream.video import Video
 
@@ -111,7 +112,7 @@ class _Pages:
         def url(file: JobFile) -> str:
             return self._service.links.video(view.job.id, file) or ""
 
-        videos = [file for file in view.files if file.wanted and sidecars.is_video(file)]
+        videos = watched.listed([file for file in view.files if file.wanted])
         entries = [
             playlist.Entry(
                 PurePosixPath(video.path).name,
@@ -128,7 +129,7 @@ class _Pages:
     async def subtitle(self, request: web.Request, view: JobView) -> web.StreamResponse:
         index = int(request.match_info["index"])
         file = next((x for x in view.files if x.index == index and x.wanted), None)
-        if file is None or sidecars.suffix(file) not in sidecars.WEB or file.size > MOST_SUBTITLE_BYTES:
+        if file is None or suffix(file.path) not in sidecars.WEB or file.size > MOST_SUBTITLE_BYTES:
             raise local.not_here()
         video = await self._service.streams.open(view.job.id, index)
         data = await _whole(video, self._service.config.stream.wait_seconds)

@@ -15,7 +15,7 @@ from aiohttp import web
 from htdl.api import local, texts
 from htdl.api.sending import Body
 from htdl.errors import BadRequest, HtdlError, NoSuchJob
-from htdl.stream import ranges
+from htdl.stream import kinds, ranges
 from htdl.stream.ranges import Outcome
 from htdl.stream.video import Video
 
@@ -121,7 +121,7 @@ class Answer:
 def describe(video: Video) -> dict[str, str]:
     """The header fields that are the same for the whole, a part and nothing of it."""
     headers = {
-        "Content-Type": ranges.media_type(video.name),
+        "Content-Type": kinds.media_type(video.name),
         "Content-Disposition": disposition(video.name),
         "Accept-Ranges": "bytes",
         "ETag": video.etag,

@@ -9,7 +9,7 @@ from htdl import wire
 from htdl.errors import HtdlError
 from htdl.jobs import JobFile, JobView
 from htdl.stream import sidecars
-from htdl.stream.ranges import media_type
+from htdl.stream.kinds import is_video, media_type, suffix
 
 if TYPE_CHECKING:
     from htdl.core.service import Service
@@ -26,8 +26,8 @@ def status_object(service: Service, view: JobView, index: int | None) -> dict[st
     """
     job, streams = view.job, service.streams
     playing = _playing(service, view, index)
-    listed = _listed(view.files)
-    shown = _shown(listed, playing)
+    videos = listed(view.files)
+    shown = _shown(videos, playing)
     verdict = view.readiness
     if playing:
         streams.attend(job.id, playing.index)
@@ -49,7 +49,7 @@ def status_object(service: Service, view: JobView, index: int | None) -> dict[st
         "runs": runs,
         "readiness": verdict,
         "files": [_file_object(file, _path(service, job.id, file)) for file in shown],
-        "more": len(listed) - len(shown),
+        "more": len(videos) - len(shown),
         "subtitles": _subtitles(playing, view.files) if playing else [],
     }
 
@@ -76,13 +76,13 @@ def _path(service: Service, job_id: str, file: JobFile) -> str:
     return (service.links.video(job_id, file) or "").removeprefix(service.links.base_url or "")
 
 
-def _listed(files: Sequence[JobFile]) -> list[JobFile]:
+def listed(files: Sequence[JobFile]) -> list[JobFile]:
     """The videos; where there is none, everything."""
-    return [file for file in files if sidecars.is_video(file)] or list(files)
+    return [file for file in files if is_video(file.path)] or list(files)
 
 
-def _shown(listed: Sequence[JobFile], playing: JobFile | None) -> list[JobFile]:
-    shown = list(listed[:MOST_FILES])
+def _shown(videos: Sequence[JobFile], playing: JobFile | None) -> list[JobFile]:
+    shown = list(videos[:MOST_FILES])
     return [*shown, playing] if playing and playing not in shown else shown
 
 
@@ -107,5 +107,5 @@ def _subtitles(video: JobFile, files: Sequence[JobFile]) -> list[dict[str, Any]]
             "label": sidecars.label(file, video),
         }
         for file in sidecars.subtitles_of(video, files)
-        if sidecars.suffix(file) in sidecars.WEB
+        if suffix(file.path) in sidecars.WEB
     ]

@@ -5,22 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from posixpath import splitext
 
 from htdl.errors import BadRequest
 from htdl.jobs import JobFile
+from htdl.stream.kinds import is_video, suffix
 from htdl.torrent.api import TorrentFile
 
 ALL = ("*",)
 
-# fmt: off
-VIDEO = frozenset((
-    ".3g2", ".3gp", ".asf", ".avi", ".divx", ".f4v", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpe",
-    ".mpeg", ".mpg", ".mts", ".mxf", ".ogm", ".ogv", ".qt", ".rm", ".rmvb", ".ts", ".vob", ".webm",
-    ".wmv", ".y4m",
-))
 SUBTITLE = frozenset((".ass", ".idx", ".smi", ".srt", ".ssa", ".sub", ".sup", ".ttml", ".vtt"))
-# fmt: on
 
 _JUNK = re.compile(r"(?:^|[^a-z])(?:sample|trailer|proof|rarbg|etrg)(?:[^a-z]|$)", re.IGNORECASE)
 SAMPLE_SHARE = 0.25  # a "sample" that is a quarter of the largest video or more is the video after all
@@ -57,21 +50,13 @@ def main_file(files: Sequence[JobFile]) -> JobFile | None:
     return max(videos or wanted, key=lambda file: (file.size, -file.index), default=None)
 
 
-def is_video(path: str) -> bool:
-    return _suffix(path) in VIDEO
-
-
-def _suffix(path: str) -> str:
-    return splitext(path)[1].lower()  # a third of the time of a PurePath; a view of 10,000 files asks each
-
-
 def _by_kind(files: Sequence[TorrentFile]) -> list[int]:
     videos = [file for file in files if is_video(file.path)]
     if not videos:
         return [file.index for file in files]
     largest = max(file.size for file in videos)
     chosen = [file for file in videos if not _is_junk(file, largest)]
-    subtitles = [file for file in files if _suffix(file.path) in SUBTITLE]
+    subtitles = [file for file in files if suffix(file.path) in SUBTITLE]
     return sorted(file.index for file in (*chosen, *subtitles))
 
 

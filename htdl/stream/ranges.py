@@ -1,4 +1,4 @@
-"""What a request for a file asks: ranges, conditions (RFC 9110) and the media type of the answer.  Pure."""
+"""What a request for a file asks: ranges and conditions (RFC 9110).  Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import Enum
-from posixpath import splitext
 
 MOST_RANGES = 16  # of one request; RFC 9110 section 14.2 lets us ignore what asks for more
 MOST_CHARACTERS = 4000  # of one field; below the digits that int() takes (4300)
@@ -130,46 +129,3 @@ def http_date(value: str | None) -> int | None:
         except ValueError:
             continue
     return None
-
-
-OCTETS = "application/octet-stream"
-
-# By name: the names in a torrent are a stranger's, so none of these is one that a browser would run (HTML,
-# SVG, XML, a script).  A table of our own, for Python's differs with its version and lacks the half.
-_TYPES = {
-    "video/3gpp": "3gp",
-    "video/3gpp2": "3g2",
-    "video/mp2t": "ts m2ts mts",
-    "video/mp4": "mp4 m4v f4v",
-    "video/mpeg": "mpg mpeg m2v vob",
-    "video/ogg": "ogv ogm",
-    "video/quicktime": "mov qt",
-    "video/webm": "webm",
-    "video/x-flv": "flv",
-    "video/x-matroska": "mkv mk3d",
-    "video/x-ms-asf": "asf",
-    "video/x-ms-wmv": "wmv",
-    "video/x-msvideo": "avi divx",
-    "application/vnd.rn-realmedia": "rm rmvb",
-    "audio/aac": "aac",
-    "audio/ac3": "ac3",
-    "audio/flac": "flac",
-    "audio/mp4": "m4a",
-    "audio/mpeg": "mp3",
-    "audio/ogg": "ogg oga opus",
-    "audio/wav": "wav",
-    "audio/x-matroska": "mka",
-    "image/jpeg": "jpg jpeg",
-    "image/png": "png",
-    "image/webp": "webp",
-    "application/x-subrip": "srt",
-    "text/plain": "nfo sub txt",
-    "text/vtt; charset=utf-8": "vtt",  # WebVTT is UTF-8 always
-    "text/x-ssa": "ass ssa",
-}
-_TYPE_OF = {f".{ending}": kind for kind, endings in _TYPES.items() for ending in endings.split()}
-
-
-def media_type(name: str) -> str:
-    """The media type of a file of this name."""
-    return _TYPE_OF.get(splitext(name)[1].lower(), OCTETS)  # a page of 10,000 files asks for each

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
-from posixpath import splitext
 
 from htdl.jobs import JobFile
-from htdl.stream.ranges import media_type
+from htdl.stream.kinds import is_video, suffix
 
 SUBTITLES = frozenset((".ass", ".srt", ".ssa", ".vtt"))
 WEB = frozenset((".srt", ".vtt"))  # those that a browser can be given
@@ -16,16 +15,12 @@ WEB = frozenset((".srt", ".vtt"))  # those that a browser can be given
 _LANGUAGE = re.compile(r"[._ -]([a-z]{2,3}(?:-[a-z]{2,4})?)$", re.IGNORECASE)
 
 
-def is_video(file: JobFile) -> bool:
-    return media_type(file.path).startswith("video/")
-
-
 def subtitles_of(video: JobFile, files: Sequence[JobFile]) -> list[JobFile]:
     """The wanted text subtitles of a video: all where it is the only one, else those that carry its name, in
     their own or in their folder's (Subs/Film.2020/2_English.srt).
     """
-    subtitles = [file for file in files if file.wanted and suffix(file) in SUBTITLES]
-    if sum(file.wanted and is_video(file) for file in files) <= 1:
+    subtitles = [file for file in files if file.wanted and suffix(file.path) in SUBTITLES]
+    if sum(file.wanted and is_video(file.path) for file in files) <= 1:
         return subtitles
     name = PurePosixPath(video.path).stem.casefold()
     return [file for file in subtitles if _carries(name, PurePosixPath(file.path))]
@@ -41,10 +36,6 @@ def label(file: JobFile, video: JobFile) -> str:
     """What its name says beyond the video's."""
     own, name = PurePosixPath(file.path).stem, PurePosixPath(video.path).stem
     return own.removeprefix(name).strip("._- ") or own
-
-
-def suffix(file: JobFile) -> str:
-    return splitext(file.path)[1].lower()
 
 
 def _carries(name: str, path: PurePosixPath) -> bool:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from htdl.core.selection import choose, is_video, main_file
+from htdl.core.selection import choose, main_file
 from htdl.errors import BadRequest
 from tests.core.examples import job_file, torrent_files
 
@@ -112,10 +112,3 @@ def test_of_equal_videos_the_first_is_the_main_file() -> None:
 def test_nothing_wanted_is_no_main_file() -> None:
     assert main_file([]) is None
     assert main_file([job_file(wanted=False)]) is None
-
-
-@pytest.mark.parametrize(
-    ("path", "expected"), [("a/b.MKV", True), ("b.webm", True), ("mkv", False), ("a.mkv/b", False)]
-)
-def test_a_video_is_told_by_its_ending(path: str, expected: bool) -> None:
-    assert is_video(path) is expected

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from htdl.stream.ranges import MOST_RANGES, Outcome, content_range, evaluate, http_date, media_type, parse
+from htdl.stream.ranges import MOST_RANGES, Outcome, content_range, evaluate, http_date, parse
 
 SIZE = 1000
 ETAG = '"abc-1-1000"'
@@ -120,7 +120,6 @@ def test_any_text_is_taken(text: str, size: int) -> None:
         assert all(0 <= one.start < one.stop <= size for one in parse(header, size) or [])
     for name in ("If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range"):
         assert evaluate("GET", {name: text}, ETAG, THEN) in Outcome
-    media_type(text)
 
 
 PROCEED, WHOLE, KNOWN, FAILED = Outcome.PROCEED, Outcome.WHOLE, Outcome.NOT_MODIFIED, Outcome.FAILED
@@ -193,22 +192,3 @@ def test_all_three_forms_of_a_date_are_read(text: str) -> None:
 )
 def test_what_is_no_date_is_none(text: str | None) -> None:
     assert http_date(text) is None
-
-
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [
-        ("a.mp4", "video/mp4"),
-        ("A Film (2020).MKV", "video/x-matroska"),
-        ("00001.m2ts", "video/mp2t"),
-        ("a.ts", "video/mp2t"),
-        ("de.vtt", "text/vtt; charset=utf-8"),
-        ("film.en.srt", "application/x-subrip"),
-        ("page.html", "application/octet-stream"),
-        ("cover.svg", "application/octet-stream"),
-        ("mkv", "application/octet-stream"),
-        ("", "application/octet-stream"),
-    ],
-)
-def test_media_types(name: str, kind: str) -> None:
-    assert media_type(name) == kind
