@@ -7,7 +7,9 @@ import json
 import pytest
 
 from htdl.api.playlist import Entry, m3u
+from htdl.api.watched import listed
 from tests.api.playing import EXTRA, FILM, NAME, PIECE, SIZE, Playing
+from tests.core.examples import job_file
 
 
 def page(playing: Playing, rest: str = "", token: str | None = None) -> str:
@@ -94,6 +96,12 @@ def test_who_has_the_page_open_is_known(playing: Playing) -> None:
 def test_the_status_of_a_whole_job(whole: Playing) -> None:
     status = json.loads(whole.get(page(whole, "status")).body)
     assert (status["is_whole"], status["runs"], status["progress"]) == (True, [[0, 1]], 100.0)
+
+
+def test_where_there_is_no_video_everything_is_listed() -> None:
+    film, old, song, text = files = [job_file(i, x) for i, x in enumerate(("a.mkv", "b.rmvb", "c.mp3", "d"))]
+    assert listed(files) == [film, old]
+    assert listed([song, text]) == [song, text]
 
 
 def test_the_playlist_names_each_video(playing: Playing) -> None:
