@@ -37,3 +37,4 @@ async def protect(request: web.Request, response: web.StreamResponse) -> None:
     """What every answer carries, unless its route says otherwise.  For `on_response_prepare`."""
     for name, value in PROTECTION.items():
         response.headers.setdefault(name, value)
+    response.headers["Server"] = PROTECTION["Server"]  # aiohttp has named itself and its version by now

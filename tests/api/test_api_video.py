@@ -134,6 +134,7 @@ def test_the_headers_say_what_it_is_and_guard_it(whole: Playing) -> None:
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
     assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Server"] == "htdl"
     assert parsedate_to_datetime(headers["Last-Modified"])
     assert not [name for name in headers if name.lower().startswith("access-control")]
 
