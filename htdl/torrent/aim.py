@@ -21,14 +21,16 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
+from math import ceil
 
 from htdl.torrent import order
 
 TOP_PIECES = 4
-TOP_PIECES_APART = 12  # for readers who are far from each other, and share them
+TOP_PIECES_ALONE, TOP_SECONDS = 12, 2.0  # so many, or so much, where nothing comes in order behind them
 JUMP_PIECES = 2  # a MiB of them, if they are small
 FEW_PIECES, FEW_SECONDS = 1, 0.15  # come beside those after a jump: so many, or so long
-RUN_BYTES, RUN_SECONDS = 16 << 20, 4.0  # when less is left of a run, nothing is held back any longer
+MOST_HELD_BACK = 50_000  # pieces; to name more of them takes too long for the event loop
+RUN_BYTES, RUN_SECONDS = 2 << 20, 4.0  # when less is left of a run, nothing is held back any longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,8 @@ def unwatched(layout: Layout, have: bytearray, speed: int) -> Aim:
     everything, main = range(layout.count), layout.main
     ends = [piece for piece in layout.ends if not have[piece]]
     if head := [piece for piece in ends if piece < (main.start + main.stop) // 2]:
-        return Aim(head, head, everything)
-    is_slow = speed < order.DUE_BELOW and len(main) > 0
+        return Aim(head[:TOP_PIECES], head[:TOP_PIECES], everything)  # few, for they come in any order
+    is_slow = speed < order.DUE_BELOW and bool(main)
     return Aim(ends, order.due(have, main.start, main.stop - 1, layout.length) if is_slow else (), everything)
 
 
@@ -80,7 +82,7 @@ def after_jump(
     A few more keep all peers busy, and no longer: idle ones are asked for what a slow one was asked for.
     """
     first = fresh or missing[:JUMP_PIECES]
-    if not 0 < speed < order.DUE_BELOW or _is_nearly_done(layout, have, speed):
+    if speed >= order.DUE_BELOW or not _may_hold_back(layout, have, speed):
         return Aim(first, first, steady(layout, missing, have, speed).run)
     count = max(FEW_PIECES, int(speed * FEW_SECONDS / layout.length))
     next_of_all = order.due(have, layout.main.start, layout.main.stop - 1, layout.length)
@@ -88,18 +90,26 @@ def after_jump(
     return Aim(first, first, range(0), tuple(few))
 
 
-def _is_nearly_done(layout: Layout, have: bytearray, speed: int, start: int = 0) -> bool:
-    return layout.missing_bytes(have, start) < max(RUN_BYTES, RUN_SECONDS * speed)
-
-
 def steady(layout: Layout, missing: Sequence[int], have: bytearray, speed: int) -> Aim:
     """As `after_jump`, for readers that have their first pieces."""
-    ahead, everything = missing[TOP_PIECES:], range(layout.count)
-    is_slow = speed < order.DUE_BELOW
-    due = missing[:TOP_PIECES] if is_slow else ()
+    everything, ahead = range(layout.count), missing[TOP_PIECES:]
+    due = missing[:TOP_PIECES] if speed < order.DUE_BELOW else ()
     start = min(ahead, default=0)
-    if not speed or _is_nearly_done(layout, have, speed, start):
-        top = missing[: max(TOP_PIECES_APART, RUN_BYTES // layout.length)]
-        return Aim(top if speed else missing[:TOP_PIECES], due, everything)
-    is_apart = max(ahead, default=0) - start > 2 * len(missing)
-    return Aim(missing[: TOP_PIECES_APART if is_apart else TOP_PIECES], due, everything[start:])
+    if not _may_hold_back(layout, have, speed, start):
+        return Aim(missing[: TOP_PIECES_ALONE if speed else TOP_PIECES], due, everything)
+    top = max(TOP_PIECES_ALONE, ceil(TOP_SECONDS * speed / layout.length))
+    if _are_apart(missing[:TOP_PIECES]) and len(missing) > top:
+        # nothing in order, for one reader would have all of it
+        return Aim(missing[:top], due, range(0))
+    return Aim(missing[:TOP_PIECES], due, everything[start:])
+
+
+def _are_apart(first: Sequence[int]) -> bool:
+    """Whether readers far from each other want these."""
+    return max(first, default=0) - min(first, default=0) > 2 * TOP_PIECES
+
+
+def _may_hold_back(layout: Layout, have: bytearray, speed: int, start: int = 0) -> bool:
+    """Whether enough is left from `start` on for all else to wait."""
+    enough = max(RUN_BYTES, int(RUN_SECONDS * speed))
+    return speed > 0 and layout.count <= MOST_HELD_BACK and layout.missing_bytes(have, start) >= enough

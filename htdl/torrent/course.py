@@ -35,6 +35,7 @@ class Course:
         self._new: list[int] = []  # came since they were gathered last
         self._gathering: asyncio.TimerHandle | None = None  # for a while after that
         self._looks = 0
+        self._held_back_at = -LOOKS_TO_ASK_AGAIN - 1  # the last look when something was
         self._speed = 0
         self._seen_bytes = 0  # at the last look
 
@@ -91,7 +92,7 @@ class Course:
         # libtorrent's own speed is a mean of several seconds, so that a short pause does not look slow
         self._speed = int(max(speed, update.download_payload_rate))
         self._looks += 1
-        self._window.look(self._have)
+        self._window.look(self._have, self._speed)
         if self._looks % LOOKS_TO_ASK_AGAIN == 0 and self._asked:
             self._follow(self._window.again(self._have, self._speed))
         else:
@@ -123,11 +124,15 @@ class Course:
         return self._window is not None and all(self.pieces.readable_until(x.start) >= x.stop for x in spans)
 
     def missing_bytes(self) -> int | None:
-        """Of all that is wanted, while some is held back, of which libtorrent does not count what is
-        missing; else None.
+        """Of all that is wanted, while libtorrent counts only a part: what is held back it takes for
+        unwanted, and numbers of that time may come a while later.  Else None.
         """
-        is_counted = self._window is None or not self._window.holds_back
-        return None if is_counted or self._window is None else self._window.layout.missing_bytes(self._have)
+        if self._window is None:
+            return None
+        if self._window.holds_back:
+            self._held_back_at = self._looks
+        is_counted = self._looks > self._held_back_at + LOOKS_TO_ASK_AGAIN
+        return None if is_counted else self._window.layout.missing_bytes(self._have)
 
     def _steer(self) -> None:
         if self._window:

@@ -27,6 +27,8 @@ def watch_settings(*, is_watched: bool) -> settings_pack:
         "alert_mask": mask | categories.piece_progress if is_watched else mask,
         # what a peer has been asked for comes first, and delays what is needed after a jump
         "request_queue_time": 1 if is_watched else 3,
+        # else a fast peer that has nothing left to ask for does not ask for what a slow one is slow to bring
+        "strict_end_game_mode": not is_watched,
     }
 
 

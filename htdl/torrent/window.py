@@ -38,6 +38,7 @@ class Window:
         self._asked: tuple[int, ...] = ()
         self._known: frozenset[int] = frozenset()  # what was missing of it at the last orders
         self._fresh: Sequence[int] = ()  # the first of them, after a jump
+        self._is_begun = False  # something comes
         self._alone_looks = 0  # for so many more looks they come alone
         self._aim = Aim((), (), range(layout.count))
         self._given: dict[int, int] = {}  # what libtorrent was told, where it is not NORMAL
@@ -52,15 +53,27 @@ class Window:
     def holds_back(self) -> bool:
         return len(self._aim.run) < self.layout.count
 
-    def look(self, have: bytearray) -> None:
-        """Some time has passed."""
-        is_done = all(have[piece] for piece in self._fresh)
-        self._alone_looks = 0 if is_done else max(0, self._alone_looks - 1)
+    def look(self, have: bytearray, speed: int) -> None:
+        """Some time has passed.  Before anything comes nobody knows what may be held back."""
+        if all(have[piece] for piece in self._fresh):
+            self._alone_looks = 0
+        elif speed:
+            self._alone_looks = max(0, self._alone_looks - 1)
 
     def orders(self, have: bytearray, speed: int) -> Orders:
-        """What changed since the last ones."""
+        """What changed since the last ones.  When all that is asked for is here, nothing does: who asked
+        hears of it now, and will ask for what comes next.
+        """
+        if self._asked and all(have[piece] for piece in self._asked):
+            return Orders(False, [], [], False)
+        return self._orders(have, speed)
+
+    def _orders(self, have: bytearray, speed: int) -> Orders:
         missing = [piece for piece in self._asked if not have[piece]]
-        is_jump = any(self._is_elsewhere(piece, have) for piece in missing[: aim.JUMP_PIECES])
+        next_ones = missing[: aim.JUMP_PIECES]
+        is_jump = any(self._is_elsewhere(x, have) for x in next_ones if x - 1 not in next_ones)
+        begins = self._begins(speed)
+        is_jump = is_jump or begins
         clears = is_jump if missing else bool(self._known)
         if missing and (is_jump or not self._known):
             self._fresh, self._alone_looks = missing[: aim.JUMP_PIECES], ALONE_LOOKS
@@ -71,7 +84,7 @@ class Window:
         """All that is asked for once more: libtorrent may have lost it."""
         self._given.update(dict.fromkeys(self._asked, _UNKNOWN))
         self._due.difference_update(self._asked)
-        return self.orders(have, speed)
+        return self._orders(have, speed)
 
     def release(self) -> Orders:
         """Everything as it was before the first orders."""
@@ -86,9 +99,15 @@ class Window:
         fresh = [piece for piece in self._fresh if piece in self._known]
         return aim.after_jump(self.layout, fresh, missing, have, speed)
 
+    def _begins(self, speed: int) -> bool:
+        """Whether something comes for the first time since the jump: what was asked for beside is let go."""
+        begins, self._is_begun = speed > 0 and not self._is_begun and self._alone_looks > 0, speed > 0
+        return begins
+
     def _is_elsewhere(self, piece: int, have: bytearray) -> bool:
         """Whether it was not asked for before, nor follows what was and has come since."""
-        if piece in self._known or piece in self._due:
+        is_due = piece in self._due and len(self._due) <= aim.TOP_PIECES
+        if is_due or piece in self._known:
             return False
         run = range(have.rfind(0, 0, piece) + 1, piece)  # is here, and ends with this piece
         return not any(known in run for known in self._known)
@@ -103,8 +122,8 @@ class Window:
         rewinds = False
         for piece in sorted(self._touched(goal) | first):
             before = self._given.pop(piece, order.NORMAL)
-            if have[piece] or not self._is_wanted[piece]:
-                continue
+            if not self._is_wanted[piece] or (have[piece] and before != order.DONT_DOWNLOAD):
+                continue  # a piece that came while it was held back counts as not wanted, until it is again
             is_open = piece in goal.run or piece in few
             after = order.FIRST if piece in first else order.NORMAL if is_open else order.DONT_DOWNLOAD
             if after != order.NORMAL:

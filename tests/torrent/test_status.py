@@ -51,6 +51,14 @@ def test_finished_says_nothing_before_the_selection_is_applied(wanted_bytes: int
     assert not is_whole(status)
 
 
+def test_what_is_held_back_is_missing_and_counts_as_wanted() -> None:
+    """libtorrent takes it for unwanted, and may call the torrent finished."""
+    status = status_of(update(STATES.finished, 300, 300), wanted_bytes=1000, missing=600, tracker_error=None)
+    assert (status.done_bytes, status.total_bytes, status.phase) == (400, 1000, Phase.DOWNLOADING)
+    status = status_of(update(STATES.finished, 300, 300), wanted_bytes=1000, missing=0, tracker_error=None)
+    assert is_whole(status)
+
+
 def test_a_magnet_that_wants_nothing_looks_for_metadata() -> None:
     found = update(STATES.finished, 0, 0, has_metadata=False)
     assert status_of(found, wanted_bytes=None, tracker_error=None).phase is Phase.METADATA

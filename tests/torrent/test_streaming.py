@@ -1,0 +1,188 @@
+"""What is watched comes first, and all the rest after it: on a real swarm."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from htdl.torrent import order
+from htdl.torrent.api import Finished, GotMetadata, Phase
+from htdl.torrent.pieces import Pieces
+from tests.engines import Rig, running, soon
+from tests.swarm import Swarm, Torrent
+
+SIZE, PIECE = 24 << 20, 128 << 10
+COUNT = SIZE // PIECE
+
+
+@pytest.fixture
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+    async with running(tmp_path / "down") as rig:
+        yield rig
+
+
+@pytest.fixture
+def swift(swarm: Swarm) -> Torrent:
+    return swarm.seed({"video.mkv": SIZE}, piece_length=PIECE, seeders=2, rate=4_000_000)
+
+
+@pytest.fixture
+def torrent(swarm: Swarm) -> Torrent:
+    return swarm.seed({"video.mkv": SIZE}, piece_length=PIECE, seeders=2, rate=1_500_000)
+
+
+def pieces_of(rig: Rig) -> Pieces:
+    pieces = rig.engine.pieces("a")
+    assert pieces
+    return pieces
+
+
+def count(pieces: Pieces, first: int = 0, last: int = COUNT) -> int:
+    return sum(stop - start for start, stop in pieces.runs(first, last))
+
+
+def connect(rig: Rig, swarm: Swarm) -> None:
+    for port in swarm.ports():
+        rig.handle().connect_peer(("127.0.0.1", port))
+
+
+async def until_readable(pieces: Pieces, first: int, last: int, timeout: float = 15.0) -> None:
+    await soon(lambda: pieces.readable_until(first) >= last, timeout, f"pieces {first} to {last}")
+
+
+async def is_right(rig: Rig, torrent: Torrent) -> None:
+    await rig.hears(Finished, timeout=40)
+    assert (rig.home() / "video.mkv").read_bytes() == torrent.content("video.mkv")
+
+
+async def test_what_is_watched_comes_first_and_then_what_follows(
+    rig: Rig, swarm: Swarm, torrent: Torrent
+) -> None:
+    """Asked for before there is any peer."""
+    await rig.add(torrent.metainfo, wanted=[0])
+    pieces = pieces_of(rig)
+    rig.engine.want("a", range(40, 72))
+    connect(rig, swarm)
+    await until_readable(pieces, 40, 44)
+    assert count(pieces) < 40
+    await until_readable(pieces, 40, 64)
+    assert count(pieces, 40) > 0.6 * count(pieces)
+
+
+async def test_a_jump_brings_what_is_there_now(rig: Rig, swarm: Swarm, torrent: Torrent) -> None:
+    await rig.add(torrent.metainfo, wanted=[0])
+    pieces = pieces_of(rig)
+    connect(rig, swarm)
+    await until_readable(pieces, 0, 12)
+    rig.engine.want("a", range(90, 122))
+    before = count(pieces)
+    await until_readable(pieces, 90, 94)
+    assert count(pieces) < before + 24
+    status = rig.status()
+    assert status.phase is Phase.DOWNLOADING
+    assert status.total_bytes == SIZE
+
+
+async def test_all_arrives_whatever_was_watched_meanwhile(rig: Rig, swarm: Swarm, swift: Torrent) -> None:
+    random = Random(5)
+    await rig.add(swift.magnet)
+    await rig.take_all()
+    pieces = pieces_of(rig)
+    done, seeders = [], []
+    while count(pieces) < COUNT - 20:
+        start = random.randrange(COUNT)
+        rig.engine.want(
+            "a", random.choice([range(start, min(COUNT, start + 32)), range(0), range(start, start + 1)])
+        )
+        await asyncio.wait_for(pieces.changed(), 10)
+        if status := rig.engine.status("a"):
+            done.append(status.done_bytes)
+            assert status.total_bytes in {0, SIZE}
+            seeders.append(status.peers)
+    rig.engine.want("a", ())
+    await is_right(rig, swift)
+    assert max(seeders) == 2 == seeders[-1]  # a seed hangs up on who wants nothing
+    assert done[-1] > SIZE // 2
+    barrier = rig.engine._torrents.get("a").barrier  # type: ignore[union-attr]
+    await soon(lambda: barrier.is_idle)  # libtorrent's own flushes were counted right
+
+
+async def test_the_rest_arrives_while_somebody_watches(rig: Rig, swarm: Swarm, swift: Torrent) -> None:
+    """A player that stands at one place: what it asks for is here, and it goes on asking."""
+    await rig.add(swift.metainfo, wanted=[0])
+    pieces = pieces_of(rig)
+    rig.engine.want("a", range(100, 104))
+    connect(rig, swarm)
+    await is_right(rig, swift)
+    assert count(pieces) == COUNT
+
+
+async def test_a_priority_that_was_lost_is_found_and_put_back(
+    rig: Rig, swarm: Swarm, torrent: Torrent
+) -> None:
+    await rig.add(torrent.metainfo, wanted=[0])
+    pieces = pieces_of(rig)
+    rig.engine.want("a", range(80, 112))
+    rig.handle().clear_piece_deadlines()
+    rig.handle().prioritize_pieces([(piece, order.DONT_DOWNLOAD) for piece in range(80, 112)])
+    connect(rig, swarm)
+    await soon(lambda: count(pieces) > 4)
+    assert count(pieces, 80, 82) == 0
+    await until_readable(pieces, 80, 84)
+    assert count(pieces) < COUNT // 2
+
+
+async def test_it_survives_another_choice_of_files(rig: Rig, swarm: Swarm) -> None:
+    files: dict[str, int | bytes] = {"a.mkv": 6 << 20, "b.mkv": 5 << 20, "c.mkv": 700_001}
+    torrent = swarm.seed(files, name="series", piece_length=PIECE, rate=3_000_000)
+    await rig.add(torrent.magnet)
+    metadata = (await rig.hears(GotMetadata)).metadata
+    paths = {file.path: file for file in metadata.files}
+    first, second = paths["series/a.mkv"], paths["series/b.mkv"]
+    rig.engine.select("a", [first.index])
+    middle = (first.offset + first.size // 2) // PIECE
+    rig.engine.want("a", range(middle, middle + 8))  # before libtorrent has what was selected
+    pieces = pieces_of(rig)
+    await until_readable(pieces, middle, middle + 2)
+    rig.engine.select("a", [first.index, second.index])
+    there = (second.offset + second.size // 2) // PIECE
+    rig.engine.want("a", range(there, there + 4))
+    await until_readable(pieces, there, there + 4)
+    rig.engine.select("a", [first.index, second.index])  # the same again, with something held back
+    rig.engine.want("a", ())
+    await soon(lambda: any(isinstance(x, Finished) and len(x.wanted) == 2 for x in rig.heard), 30)
+    for file in (first, second):
+        assert (rig.home() / file.path).read_bytes() == torrent.content(file.path)
+
+
+async def test_it_goes_on_after_the_torrent_was_let_go(rig: Rig, swarm: Swarm, torrent: Torrent) -> None:
+    await rig.add(torrent.magnet)
+    await rig.take_all()
+    await until_readable(pieces_of(rig), 0, 8)
+    rig.engine.want("a", range(90, 122))
+    old = pieces_of(rig)
+    blob = await rig.engine.remove("a")
+    assert blob
+    rig.engine.want("a", range(90, 122))  # nobody has it now
+    await rig.engine.add("a", blob, rig.home(), wanted=[0])
+    pieces = pieces_of(rig)
+    assert pieces is not old
+    rig.engine.want("a", range(90, 122))
+    await until_readable(pieces, 90, 94)
+    assert count(pieces) < COUNT // 2
+
+
+async def test_single_pieces_are_told_only_while_somebody_watches(
+    rig: Rig, swarm: Swarm, torrent: Torrent
+) -> None:
+    await rig.add(torrent.metainfo, wanted=[0])
+    session = rig.engine._session
+    usual = session.lt.get_settings()["alert_mask"]
+    rig.engine.want("a", [5])
+    await soon(lambda: session.lt.get_settings()["alert_mask"] != usual)
+    rig.engine.want("a", [])
+    await soon(lambda: session.lt.get_settings()["alert_mask"] == usual)
