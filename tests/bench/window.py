@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -155,5 +155,5 @@ def _target(swarm: str, name: str) -> float | None:
     return target if target is None or swarm == next(iter(SWARMS)) else target * WORSE_WITH_A_SLOW_PEER
 
 
-def _note(values: Sequence[float | None]) -> str:
+def _note(values: Iterable[float | None]) -> str:
     return " ".join(f"{x:.2f}" for x in sorted(x for x in values if x is not None))
