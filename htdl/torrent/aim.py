@@ -95,9 +95,9 @@ def steady(layout: Layout, missing: Sequence[int], have: bytearray, speed: int) 
     everything, ahead = range(layout.count), missing[TOP_PIECES:]
     due = missing[:TOP_PIECES] if speed < order.DUE_BELOW else ()
     start = min(ahead, default=0)
+    top = max(TOP_PIECES_ALONE, ceil(TOP_SECONDS * speed / layout.length)) if speed else TOP_PIECES
     if not _may_hold_back(layout, have, speed, start):
-        return Aim(missing[: TOP_PIECES_ALONE if speed else TOP_PIECES], due, everything)
-    top = max(TOP_PIECES_ALONE, ceil(TOP_SECONDS * speed / layout.length))
+        return Aim(missing[:top], due, everything)
     if _are_apart(missing[:TOP_PIECES]) and len(missing) > top:
         # nothing in order, for one reader would have all of it
         return Aim(missing[:top], due, range(0))

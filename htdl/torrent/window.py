@@ -82,7 +82,8 @@ class Window:
 
     def again(self, have: bytearray, speed: int) -> Orders:
         """All that is asked for once more: libtorrent may have lost it."""
-        self._given.update(dict.fromkeys(self._asked, _UNKNOWN))
+        lost = [piece for piece in self._asked if not have[piece]]
+        self._given.update(dict.fromkeys(lost, _UNKNOWN))
         self._due.difference_update(self._asked)
         return self._orders(have, speed)
 

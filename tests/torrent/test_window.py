@@ -201,11 +201,11 @@ def test_whatever_happens_what_is_watched_is_first_and_something_is_wanted(
         else:
             model.apply(model.window.again(model.have, model.speed))
         missing = [piece for piece in asked if piece in model.wanted and not model.have[piece]]
-        assert all(model.priority[piece] == order.FIRST for piece in missing[:JUMP_PIECES])
+        assert all(model.priority[piece] == order.FIRST for piece in missing[:1])
         assert not model.at(1)
         is_waiting = not asked or missing  # else who asked is about to ask for more
         if is_waiting and len(model.missing()) > len(missing[:JUMP_PIECES]):
-            assert len(model.at(order.DONT_DOWNLOAD)) < len(model.missing()) - len(missing[:JUMP_PIECES])
+            assert len(model.at(order.DONT_DOWNLOAD)) < len(model.missing()) - len(missing[:1])
     model.ask(range(0))
     assert order.DONT_DOWNLOAD not in model.priority.values()  # also of those that came while held back
     assert not model.window.holds_back
