@@ -165,7 +165,7 @@ target_format = "avi"
 [nonsense]
 key = 1
 """
-    told = faults(text, HTDL_STREAM_PORT="0")
+    told = faults(text, HTDL_STREAM_PORT="-1")
     assert sorted(line.split(":")[0] for line in told) == [
         "HTDL_STREAM_PORT",
         "[nonsense]",
