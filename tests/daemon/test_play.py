@@ -324,8 +324,8 @@ def test_what_has_no_file_yet_has_no_url(daemon: Daemon) -> None:
 
 
 def test_what_is_missing_is_said_by_show_status_and_wait(daemon: Daemon, swarm: Swarm, film: bytes) -> None:
-    job = daemon.client.add(seeded(swarm, film, rate=200_000).magnet)
-    once(daemon, job.id, lambda job: job.has_metadata and job.readiness and not job.readiness.ready)
+    job = daemon.client.add(seeded(swarm, film, rate=50_000).magnet)
+    once(daemon, job.id, lambda job: job.download_speed and job.readiness and not job.readiness.ready)
     shown = daemon.htdl("show", job.id).stdout
     assert "\nready " in shown
     assert "\nbuffered " in shown
