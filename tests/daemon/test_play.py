@@ -346,7 +346,7 @@ def test_mpv_plays_what_is_still_arriving(daemon: Daemon, swarm: Swarm, film: by
     mpv = shutil.which("mpv")
     if mpv is None:
         pytest.skip("mpv is not installed")
-    job = daemon.client.add(seeded(swarm, film, rate=RATE).magnet)
+    job = daemon.client.add(seeded(swarm, film, rate=RATE // 3).magnet)
     command = (
         f"{mpv} --no-config --vo=null --ao=null --frames=10 --term-playing-msg='${{media-title}}, ${{start}}'"
     )
