@@ -265,6 +265,7 @@ class Acts:
 
     def _forget(self, job: Job) -> None:
         self._findings.forget(job.id)
+        self._service.streams.leave(job.id)
         self._unwritten.pop(job.id, None)
         if job.id not in self._book.living:
             self._saves.forget(job.id)

@@ -36,7 +36,7 @@ class Streams:
         self._engine = engine
         self._config = config
         self._arriving: dict[str, Arriving] = {}
-        self._followers: set[asyncio.Task[None]] = set()  # the loop keeps none alive by itself
+        self._followers: dict[str, asyncio.Task[None]] = {}  # by job
         self._awaited: Counter[str] = Counter()  # who waits for which job's torrent
         self._visited: dict[str, asyncio.TimerHandle] = {}
         self._news = asyncio.Event()  # another torrent is followed
@@ -167,11 +167,15 @@ class Streams:
         arriving = Arriving(torrent, lambda: self._book.files.get(job_id, ()))
         self._arriving[job_id] = arriving
         follower = asyncio.get_running_loop().create_task(self._follow(job_id, arriving))
-        self._followers.add(follower)
-        follower.add_done_callback(self._followers.discard)
+        self._followers[job_id] = follower
         self._news.set()
         self._news = asyncio.Event()
         return True
+
+    def leave(self, job_id: str) -> None:
+        """This job is whole or has ended: who reads it reads on, and nothing more is to be found out."""
+        if follower := self._followers.pop(job_id, None):
+            follower.cancel()
 
     async def _follow(self, job_id: str, arriving: Arriving) -> None:
         try:

@@ -23,6 +23,16 @@ PATIENCE_LOOKS = 40  # four a second; a flush takes milliseconds, on a busy disk
 class Barrier:
     """`flush` asks for one, and answers by `answered`."""
 
+    __slots__ = (  # there may be thousands
+        "_covered",
+        "_flush",
+        "_is_asked",
+        "_is_wanted",
+        "_looks",
+        "_next",
+        "_strays",
+    )
+
     def __init__(self, flush: Callable[[], None]) -> None:
         self._flush = flush
         self._next: set[int] = set()  # finished, wait for the next flush

@@ -24,6 +24,22 @@ LOOKS_TO_ASK_AGAIN = 8  # every 2 s what is watched is asked for again
 class Course:
     """From `begin` on, which says what is wanted, until `suspend`."""
 
+    __slots__ = (  # there may be thousands
+        "_asked",
+        "_barrier",
+        "_gathering",
+        "_handle",
+        "_have",
+        "_held_back_at",
+        "_looks",
+        "_metadata",
+        "_new",
+        "_seen_bytes",
+        "_speed",
+        "_window",
+        "pieces",
+    )
+
     def __init__(self, handle: libtorrent.torrent_handle, metadata: Metadata, barrier: Barrier) -> None:
         self.pieces = Pieces(metadata.num_pieces, metadata.piece_length)
         self._metadata = metadata

@@ -14,13 +14,15 @@ class Pieces:
     The engine alone adds to it; everyone else only looks.  `version` grows with every change.
     """
 
+    __slots__ = ("_news", "_readable", "count", "is_gone", "length", "version")  # there may be thousands
+
     def __init__(self, count: int, length: int) -> None:
         self.count = count
         self.length = length  # in bytes; that of the last piece may be less
         self.version = 0
         self.is_gone = False  # the engine has let go of the torrent: nothing more will come
         self._readable = bytearray(count)
-        self._news = asyncio.Event()
+        self._news: asyncio.Event | None = None  # while somebody waits
 
     def readable_until(self, piece: int) -> int:
         """The first piece from this one on that cannot be read; `count` when all from here on can."""
@@ -40,8 +42,11 @@ class Pieces:
 
     async def changed(self) -> None:
         """Return when a piece was added after this was called, or the torrent is gone."""
-        if not self.is_gone:
-            await self._news.wait()
+        if self.is_gone:
+            return
+        if self._news is None:
+            self._news = asyncio.Event()
+        await self._news.wait()
 
     def add(self, pieces: Iterable[int]) -> None:
         new = [piece for piece in pieces if not self._readable[piece]]
@@ -66,5 +71,6 @@ class Pieces:
 
     def _tell(self) -> None:
         self.version += 1
-        self._news.set()
-        self._news = asyncio.Event()  # who waits has the old one
+        if self._news is not None:
+            self._news.set()
+            self._news = None  # who waits has the old one

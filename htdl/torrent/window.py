@@ -30,6 +30,19 @@ class Orders:
 class Window:
     """`have`, where it is given: a byte for each piece, 1 when it is here.  `speed`: bytes a second."""
 
+    __slots__ = (  # there may be thousands
+        "_aim",
+        "_alone_looks",
+        "_asked",
+        "_due",
+        "_fresh",
+        "_given",
+        "_is_begun",
+        "_is_wanted",
+        "_known",
+        "layout",
+    )
+
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
         self._is_wanted = bytearray(layout.count)
