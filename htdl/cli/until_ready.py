@@ -71,7 +71,7 @@ def _looks(look: Callable[[], Look]) -> Iterator[Look]:
             if last is None or time.monotonic() - heard > GONE_SECONDS:
                 raise
             yield Look(last.job, _GONE)
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_LOOK_SECONDS)  # between two questions: the daemon tells no event of a preload
 
 
 def _until(looks: Iterable[Look], is_enough: Callable[[Look], bool]) -> Iterator[Look]:

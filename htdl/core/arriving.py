@@ -67,7 +67,7 @@ class Arriving:
                 told()
                 if seen == (pieces.version, self._asked):
                     await self._news()
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(LOOK_SECONDS)  # pieces may come by hundreds a second
         except Exception:  # a bug in reading a container must not end the download; it is logged whole, once
             log.exception("cannot follow job=%s", self.torrent.key)
             while not pieces.is_gone:

@@ -254,10 +254,8 @@ class Book:
                 self._numbers |= ids
                 self._file_numbers |= file_ids
                 raise
-            if any(
-                job.has_ended for job in jobs
-            ):  # it seeds: those that ended are listed by their last change
-                self._edition += 1
+            if any(job.has_ended for job in jobs):
+                self._edition += 1  # one that seeds: those that ended are listed by their last change
 
     async def resume_of(self, job_id: str) -> Resume | None:
         return await self._db.read(resumes.get, job_id)
