@@ -183,7 +183,7 @@ def no_sendfile(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: object) -> int:
         raise OSError(22, "Invalid argument")  # sendfile(2): what the file is on cannot do it
 
-    monkeypatch.setattr("os.sendfile", refuse)
+    monkeypatch.setattr("os.sendfile", refuse)  # as a file system that has none does
 
 
 @pytest.mark.usefixtures("no_sendfile")
@@ -236,7 +236,7 @@ def test_a_client_that_does_not_read_holds_nobody_up(whole: Playing) -> None:
 def test_a_client_that_takes_nothing_for_too_long_is_dropped(
     whole: Playing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sending, "STUCK_SECONDS", 0.2)
+    monkeypatch.setattr(sending, "STUCK_SECONDS", 0.2)  # an hour otherwise
     with whole.connect() as sock:
         sock.sendall(whole.head())
         until(lambda: _connections(whole) == 1)
@@ -265,7 +265,7 @@ def test_a_slow_client_gets_it_all(whole: Playing) -> None:
         data = b""
         while chunk := sock.recv(1 << 16):
             data += chunk
-            time.sleep(0.001)
+            time.sleep(0.001)  # the slowness is the case
     assert body_of(data) == BYTES
 
 

@@ -151,7 +151,7 @@ async def test_a_preload_is_fetched_once_the_index_is_here(world: World) -> None
 async def test_a_preload_is_kept_for_as_long_as_somebody_asks(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("htdl.core.arriving.PRELOAD_SECONDS", 0.05)
+    monkeypatch.setattr("htdl.core.arriving.PRELOAD_SECONDS", 0.05)  # on a real clock
     job = await arriving(world)
     world.engine.arrive(job.id, EDGES)
     await world.until(lambda: Kind.READY in world.told(job.id))

@@ -228,7 +228,7 @@ async def test_numbers_that_come_during_a_change_are_kept(world: World) -> None:
     job = running()
     book = await loaded(world, job)
     changing = asyncio.ensure_future(book.change(job.id, priority=7))
-    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # one turn: the change is on its way
     book.note(job.id, done_bytes=99)
     await changing
     assert (book.living[job.id].priority, book.living[job.id].done_bytes) == (7, 99)
@@ -371,7 +371,7 @@ async def test_numbers_outlast_a_flush_that_is_given_up(world: World) -> None:
     await asyncio.to_thread(busy.wait, 10)
     book.note(job.id, done_bytes=77)
     flushing = asyncio.create_task(book.flush())
-    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # one turn for `flush`, one for what it shields
     await asyncio.sleep(0)
     flushing.cancel()
     done.set()

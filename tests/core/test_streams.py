@@ -167,7 +167,7 @@ async def test_the_page_of_a_queued_job_brings_its_turn(world: World) -> None:
 
 
 async def test_a_page_that_was_closed_brings_no_turn(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("htdl.core.streams.VISIT_SECONDS", 0.05)
+    monkeypatch.setattr("htdl.core.streams.VISIT_SECONDS", 0.05)  # on a real clock
     job = await arriving(world)
     for _ in range(2):  # it asks every second
         world.service.streams.visit(job.id)

@@ -55,5 +55,5 @@ def test_a_disk_that_fails_gives_nothing(
     path = span(tmp_path).path
     path.parent.mkdir(parents=True)
     path.write_bytes(bytes(PIECE))
-    monkeypatch.setattr(os, "pread", fail)
+    monkeypatch.setattr(os, "pread", fail)  # no disk fails when asked to
     assert not torrent.examine(span(tmp_path)).index_ok
