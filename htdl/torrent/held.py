@@ -25,7 +25,7 @@ SAVE = lt.torrent_handle.flush_disk_cache | lt.torrent_handle.save_info_dict
 SAVE_CHANGED = SAVE | lt.torrent_handle.only_if_modified
 
 
-@dataclass(eq=False)
+@dataclass(slots=True, eq=False)
 class Held:
     """One torrent.  All that it asks of libtorrent is answered by an alert."""
 
@@ -52,10 +52,11 @@ class Held:
     _speed: int = 0
     _seen_bytes: int = -1  # of them the pieces are known
     _is_behind: bool = True  # there are more
+    barrier: Barrier = field(init=False)
+    course: Course | None = field(init=False, default=None)  # while there is no metadata
 
     def __post_init__(self) -> None:
         self.barrier = Barrier(self.handle.flush_cache)
-        self.course: Course | None = None  # while there is no metadata
         if self.metadata:
             self.learn(self.metadata)
 
