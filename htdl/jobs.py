@@ -156,9 +156,20 @@ class Preload:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SubtitleLink:
+    """A subtitle file beside a video, as it is: SubRip, ASS or WebVTT.  `language` is the code in its name,
+    or nothing; `label` is for people.
+    """
+
+    url: str
+    language: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StreamInfo:
     """Where one file of a job can be watched: None where no file is known yet, and the URLs while no video
-    server listens.
+    server listens.  `subtitles` are those of that file.
     """
 
     job: str
@@ -168,6 +179,7 @@ class StreamInfo:
     m3u_url: str | None
     file_path: str | None
     readiness: Readiness
+    subtitles: tuple[SubtitleLink, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +190,7 @@ class JobView:
     files: tuple[JobFile, ...]
     readiness: Readiness
     stream_url: str | None = None  # of the main file; None while there is no file, or no video server
+    subtitles: tuple[SubtitleLink, ...] = ()  # of the main file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

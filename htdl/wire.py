@@ -13,7 +13,7 @@ from typing import Any
 
 from htdl import errors
 from htdl.events import Event
-from htdl.jobs import Blocked, Job, JobFile, JobView, Readiness, State, StreamInfo, Wish
+from htdl.jobs import Blocked, Job, JobFile, JobView, Readiness, State, StreamInfo, SubtitleLink, Wish
 
 API = "/api/v1"
 VERSION_HEADER = "Htdl-Version"
@@ -57,7 +57,7 @@ class JobInfo(Job):
     readiness: Readiness | None = None
     conversion: dict[str, Any] | None = None
     stream_url: str | None = None
-    subtitles: tuple[str, ...] = ()
+    subtitles: tuple[SubtitleLink, ...] = ()
 
 
 _ENUMS: dict[str, type[StrEnum]] = {"status": State, "wish": Wish, "blocked_by": Blocked}
@@ -91,7 +91,7 @@ def job_object(view: JobView) -> dict[str, Any]:
     fields["readiness"] = view.readiness
     fields["conversion"] = None
     fields["stream_url"] = view.stream_url
-    fields["subtitles"] = ()
+    fields["subtitles"] = view.subtitles
     return fields
 
 
@@ -102,7 +102,7 @@ def job_info(fields: Mapping[str, Any]) -> JobInfo:
     if own.get("readiness"):
         own["readiness"] = Readiness(**known(Readiness, own["readiness"]))
     own["selection"] = tuple(own.get("selection", ()))
-    own["subtitles"] = tuple(own.get("subtitles", ()))
+    own["subtitles"] = _subtitles(own)
     for name, kind in _ENUMS.items():
         if own.get(name) in list(kind):  # a word that only a newer daemon knows stays text
             own[name] = kind(own[name])
@@ -113,7 +113,12 @@ def stream_info(fields: Mapping[str, Any]) -> StreamInfo:
     """A StreamInfo back again from its JSON."""
     own = known(StreamInfo, fields)
     own["readiness"] = Readiness(**known(Readiness, own["readiness"]))
+    own["subtitles"] = _subtitles(own)
     return StreamInfo(**own)
+
+
+def _subtitles(fields: Mapping[str, Any]) -> tuple[SubtitleLink, ...]:
+    return tuple(SubtitleLink(**known(SubtitleLink, one)) for one in fields.get("subtitles", ()))
 
 
 def known(kind: type, fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from htdl import errors, wire
 from htdl.events import Event, Kind
-from htdl.jobs import Blocked, Job, JobFile, JobView, Readiness, State, StreamInfo, Wish
+from htdl.jobs import Blocked, Job, JobFile, JobView, Readiness, State, StreamInfo, SubtitleLink, Wish
 
 JOB = Job(
     id="0b7e",
@@ -31,6 +31,7 @@ VIEW = JobView(
     files=(JobFile(index=0, path="a/b.mkv", size=1000, progress=33.3),),
     readiness=Readiness(ready=False, reason="not yet", threshold=10.0),
     stream_url="http://127.0.0.1:8083/stream/0b7e/token/0/b.mkv",
+    subtitles=(SubtitleLink(url="http://127.0.0.1:8083/stream/0b7e/token/1/b.srt", language="", label="b"),),
 )
 ALL_ERRORS = [
     errors.HtdlError,
@@ -48,7 +49,7 @@ def test_a_job_comes_back_as_it_was() -> None:
         name: getattr(JOB, name) for name in Job.__slots__
     }
     assert (info.files, info.readiness, info.progress_exact) == (VIEW.files, VIEW.readiness, 33.3)
-    assert info.stream_url == VIEW.stream_url
+    assert (info.stream_url, info.subtitles) == (VIEW.stream_url, VIEW.subtitles)
 
 
 def test_a_job_s_object_names_every_column_and_what_hangs_on_it() -> None:
@@ -81,9 +82,10 @@ def test_where_it_can_be_watched_comes_back_as_it_was() -> None:
         m3u_url=None,
         file_path="/d/b.mkv",
         readiness=Readiness(ready=True, reason="now", threshold=10.0, plays_through=7),
+        subtitles=VIEW.subtitles,
     )
     told: Any = over_the_socket(sent)
-    told["colour"] = told["readiness"]["colour"] = "red"  # of a newer daemon
+    told["colour"] = told["readiness"]["colour"] = told["subtitles"][0]["colour"] = "red"  # of a newer daemon
     assert wire.stream_info(told) == sent
 
 

@@ -18,7 +18,7 @@ from aiohttp import web
 
 from htdl.api import answers, local, playlist, texts, watched
 from htdl.errors import NoSuchJob
-from htdl.jobs import JobFile, JobView
+from htdl.jobs import JobView
 from htdl.stream import sidecars, webvtt
 from htdl.stream.kinds import suffix
 from htdl.stream.opening import open_regular
@@ -109,15 +109,13 @@ class _Pages:
         return answers.json(watched.status_object(self._service, view, wanted), headers=_LIVE)
 
     async def playlist(self, request: web.Request, view: JobView) -> web.StreamResponse:
-        def url(file: JobFile) -> str:
-            return self._service.links.video(view.job.id, file) or ""
-
+        links, job_id = self._service.links, view.job.id
         videos = watched.listed([file for file in view.files if file.wanted])
         entries = [
             playlist.Entry(
                 PurePosixPath(video.path).name,
-                url(video),
-                subtitles=tuple(map(url, sidecars.subtitles_of(video, view.files))),
+                links.video(job_id, video) or "",
+                subtitles=tuple(one.url for one in links.subtitles(job_id, video, view.files)),
             )
             for video in videos
         ]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
-from htdl.jobs import JobFile
+from htdl.jobs import JobFile, SubtitleLink
+from htdl.stream import sidecars
 
 
 class Links:
@@ -31,6 +33,15 @@ class Links:
         """Of a file itself; None while no server listens.  Its name is there for the player to show."""
         name = quote(PurePosixPath(file.path).name, safe="")
         return self._address("stream", job_id, f"{file.index}/{name}")
+
+    def subtitles(self, job_id: str, video: JobFile, files: Sequence[JobFile]) -> tuple[SubtitleLink, ...]:
+        """Those of this video, of all the job's files; none while no server listens."""
+        found = [(file, self.video(job_id, file)) for file in sidecars.subtitles_of(video, files)]
+        return tuple(
+            SubtitleLink(url=url, language=sidecars.language(file), label=sidecars.label(file, video))
+            for file, url in found
+            if url
+        )
 
     def page(self, job_id: str, index: int | None = None) -> str | None:
         """Of the page that plays this file, the main one where none is named."""

@@ -103,6 +103,7 @@ class Service:
             m3u_url=self.links.playlist(job.id),
             file_path=str(Path(job.save_path) / file.path) if file else None,
             readiness=self.streams.readiness(job, files, file.index if file else None),
+            subtitles=self.links.subtitles(job.id, file, files) if file else (),
         )
 
     def view(self, job: Job) -> JobView:
@@ -112,12 +113,13 @@ class Service:
         return self._view(job, await self._book.files_of(job))
 
     def _view(self, job: Job, files: tuple[JobFile, ...]) -> JobView:
-        main = selection.main_file(files)
+        main = None if _is_gone(job) else selection.main_file(files)
         return JobView(
             job=job,
             files=files,
             readiness=self.streams.readiness(job, files),
-            stream_url=self.links.video(job.id, main) if main and not _is_gone(job) else None,
+            stream_url=self.links.video(job.id, main) if main else None,
+            subtitles=self.links.subtitles(job.id, main, files) if main else (),
         )
 
     async def stats(self) -> Stats:

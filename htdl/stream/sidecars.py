@@ -20,7 +20,7 @@ def subtitles_of(video: JobFile, files: Sequence[JobFile]) -> list[JobFile]:
     their own or in their folder's (Subs/Film.2020/2_English.srt).
     """
     subtitles = [file for file in files if file.wanted and suffix(file.path) in SUBTITLES]
-    if sum(file.wanted and is_video(file.path) for file in files) <= 1:
+    if not subtitles or sum(file.wanted and is_video(file.path) for file in files) <= 1:
         return subtitles
     name = PurePosixPath(video.path).stem.casefold()
     return [file for file in subtitles if _carries(name, PurePosixPath(file.path))]

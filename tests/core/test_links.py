@@ -27,3 +27,13 @@ def test_an_address_is_there_while_a_server_is() -> None:
     assert links.page("a") == f"http://127.0.0.1:1/watch/a/{token}/"
     assert links.page("a", 3) == f"http://127.0.0.1:1/watch/a/{token}/#file=3"
     assert links.playlist("a") == f"http://127.0.0.1:1/watch/a/{token}/job.m3u"
+
+
+def test_the_subtitles_of_a_video_are_linked_as_they_are() -> None:
+    links = Links(b"secret")
+    files = [job_file(i, x) for i, x in enumerate(("e1.mkv", "e2.mkv", "e1.pt-BR.srt", "e2.ass"))]
+    assert links.subtitles("a", files[0], files) == ()
+    links.base_url = "http://127.0.0.1:1"
+    (one,) = links.subtitles("a", files[0], files)
+    assert (one.url, one.language, one.label) == (links.video("a", files[2]), "pt-br", "pt-BR")
+    assert [x.url for x in links.subtitles("a", files[1], files)] == [links.video("a", files[3])]

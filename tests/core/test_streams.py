@@ -12,7 +12,7 @@ from htdl.core.yielding import DETAIL, YIELDED_SPEED
 from htdl.errors import NoSuchJob, Refused, TimedOut
 from htdl.jobs import State
 from htdl.stream.source import StreamEnded
-from tests.core.examples import new_status
+from tests.core.examples import new_metadata, new_status
 from tests.core.watching import FILM, PIECE, SIZE, arriving
 from tests.core.world import World, open_world, running_world
 
@@ -187,6 +187,16 @@ async def test_files_that_were_removed_are_refused(world: World) -> None:
     told = await world.service.stream(job.id)
     assert (told.url, told.file_path, told.readiness.ready) == (None, None, False)
     assert (await world.service.get(job.id)).stream_url is None
+
+
+async def test_each_episode_has_its_own_subtitles(world: World) -> None:
+    world.service.links.base_url = "http://127.0.0.1:1"
+    season = new_metadata(("e1.mkv", 900), ("e2.mkv", 1000), ("e1.srt", 5), ("e2.en.srt", 5))
+    job = await world.downloading("season", season)
+    view = await world.service.get(job.id)
+    links = [world.service.links.video(job.id, file) for file in view.files]
+    assert [(x.url, x.label) for x in view.subtitles] == [(links[3], "en")], "of the main file"
+    assert [x.url for x in (await world.service.stream(job.id, 0)).subtitles] == [links[2]]
 
 
 # making way
