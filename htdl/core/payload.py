@@ -9,6 +9,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from htdl.jobs import JobFile
+
 log = logging.getLogger(__name__)
 
 
@@ -27,6 +29,11 @@ def is_filled(path: Path, size: int) -> bool:
             os.close(descriptor)
     except OSError as exc:
         return exc.errno not in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
+
+
+def is_whole(save_path: Path, files: Iterable[JobFile]) -> bool:
+    """Whether all that is wanted of these is there, by length and holes: nothing is read."""
+    return all(is_filled(save_path / file.path, file.size) for file in files if file.wanted)
 
 
 def sync(save_path: Path, paths: Iterable[str]) -> bool:

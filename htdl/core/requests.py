@@ -10,7 +10,7 @@ from pathlib import Path
 
 from htdl.core import selection
 from htdl.errors import BadRequest
-from htdl.jobs import AddRequest, Job, JobFile, Wish
+from htdl.jobs import AddRequest, Job, JobFile, State, Wish
 from htdl.torrent.api import Source, TorrentFile
 
 TORRENT_NAMESPACE = uuid.UUID(
@@ -58,6 +58,22 @@ def free_folder(job: Job, *, is_taken: bool) -> str:
 def wanted(request: AddRequest) -> tuple[str, ...]:
     """The selection: globs and indices, empty for the usual choice."""
     return selection.ALL if request.all_files else request.files
+
+
+def is_kept(job: Job) -> bool:
+    """Whether a job is complete and has its files still, as far as is known without a look at them."""
+    return job.status is State.COMPLETED and job.file_path is not None and not job.delete_data
+
+
+def gives(job: Job, files: tuple[JobFile, ...], request: AddRequest) -> bool:
+    """Whether a complete job has all that is asked for: its files, under its video's id where one is given.
+
+    Raises BadRequest as `choose` does.
+    """
+    if request.video_id not in {None, job.video_id}:
+        return False
+    asked = choose_again(files, wanted(request))
+    return all(had.wanted for had, file in zip(files, asked, strict=True) if file.wanted)
 
 
 def check(request: AddRequest) -> None:

@@ -42,7 +42,7 @@ from htdl.jobs import (
 from htdl.store import jobs as rows
 from htdl.store.db import Database
 from htdl.store.resume import Resume
-from htdl.torrent.api import Engine
+from htdl.torrent.api import Engine, Source
 
 WISH_SECONDS = 10.0
 _NOT_SEEDING: dict[str, Any] = {"seeding": False, "upload_speed": 0, "peers": 0}
@@ -147,7 +147,8 @@ class Service:
     # --- verbs ---
 
     async def add(self, request: AddRequest) -> tuple[JobView, bool]:
-        """A new job, or the living one that has this torrent already (then False).
+        """A new job, or the one that has this torrent already (then False): a living one, or a complete one
+        with its files.
 
         Raises BadSource, BadRequest.
         """
@@ -160,11 +161,16 @@ class Service:
         # files of a job that was forgotten, say
         is_in_use = await asyncio.to_thread(_is_in_use, Path(fresh.save_path), files)
 
+        complete = await self._complete_one(source, request)
+
         def insert(db: sqlite_utils.Database) -> tuple[Job, bool]:
             same = rows.same_torrent(db, source.info_hash, source.info_hash_v2)
             if living := _living_of(same):
                 _reject_cancelled(living)
                 return living, False
+            for job in same:
+                if complete and job.id == complete.id and requests.is_kept(job):
+                    return job, False
             # what is on disk from an ended job is verified there, not fetched again
             home = next((job.save_path for job in same if job.save_path), None)
             if home is None:
@@ -177,6 +183,17 @@ class Service:
 
         job, is_new = await self._book.add(insert)
         return await self._shown(job), is_new
+
+    async def _complete_one(self, source: Source, request: AddRequest) -> Job | None:
+        """The job that has fetched all that is asked for, and whose files are there still."""
+        for job in await self._db.read(rows.same_torrent, source.info_hash, source.info_hash_v2):
+            if not requests.is_kept(job):
+                continue
+            files = await self._book.files_of(job)
+            is_given = bool(files) and requests.gives(job, files, request)
+            if is_given and await asyncio.to_thread(payload.is_whole, Path(job.save_path), files):
+                return job
+        return None
 
     async def pause(self, prefix: str) -> JobView:
         """Let a job stand still; returns once it does."""

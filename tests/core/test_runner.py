@@ -470,7 +470,7 @@ async def test_a_new_job_takes_the_torrent_from_one_that_seeds(world: World) -> 
     old = await world.downloading("torrent", FILM)
     world.engine.finish(old.id)
     await world.until_status(old.id, State.COMPLETED)
-    new = await world.downloading("torrent", FILM)
+    new = await world.downloading("torrent", FILM, video_id="another")
     assert new.id != old.id
     assert new.save_path == old.save_path
     assert not (await world.job(old.id)).seeding

@@ -7,14 +7,15 @@ import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from htdl.core.download import MAX_TOLD
 from htdl.core.runner import SEED_LOOK_SECONDS
 from htdl.errors import BadRequest, Refused
-from htdl.jobs import AddRequest, JobPatch, State
-from htdl.torrent.api import Phase
+from htdl.jobs import AddRequest, Job, JobPatch, State
+from htdl.torrent.api import Metadata, Phase
 from htdl.wire import progress_exact
 from tests.core.examples import new_metadata, new_status
 from tests.core.world import World, running_world
@@ -99,6 +100,63 @@ async def test_a_torrent_whose_job_is_being_cancelled_cannot_be_added_yet(world:
     world.engine.may_go_on.set()
     assert (await cancel).job.status is State.CANCELLED
     assert (await world.service.add(AddRequest(source="torrent")))[1]
+
+
+# adding what is here already
+
+
+async def complete(world: World, metadata: Metadata = TWO, **request: Any) -> Job:
+    """A job whose files are here, and nothing more of its torrent."""
+    job = await world.downloading("torrent", metadata, **request)
+    world.engine.finish(job.id)
+    await world.until_status(job.id, State.COMPLETED)
+    return await world.job(job.id)
+
+
+@pytest.mark.parametrize("still_seeds", [True, False])
+async def test_what_is_complete_is_not_begun_anew(world: World, still_seeds: bool) -> None:
+    job = await complete(world)
+    if not still_seeds:
+        await world.service.cancel(job.id)
+    view, is_new = await world.service.add(AddRequest(source="torrent", video_id=job.video_id))
+    assert (view.job.id, view.job.status, view.job.seeding, is_new) == (
+        job.id,
+        State.COMPLETED,
+        still_seeds,
+        False,
+    )
+    assert view.stream_url == (await world.service.get(job.id)).stream_url
+    assert set(world.engine.torrents) == ({job.id} if still_seeds else set())
+
+
+@pytest.mark.parametrize("path", ["a.mkv", "b.mkv"])
+@pytest.mark.parametrize("is_cut", [True, False])
+async def test_what_lost_a_file_is_begun_anew(world: World, path: str, is_cut: bool) -> None:
+    job = await complete(world)
+    lost = Path(job.save_path) / path
+    lost.write_bytes(b"x") if is_cut else lost.unlink()
+    new = await world.add("torrent")
+    assert new.id != job.id
+    assert new.save_path == job.save_path, "what is there still is verified, not fetched"
+
+
+async def test_what_was_deleted_is_begun_anew(world: World) -> None:
+    job = await complete(world)
+    await world.service.cancel(job.id, delete=True)
+    assert (await world.service.add(AddRequest(source="torrent")))[1]
+
+
+async def test_a_complete_torrent_for_another_video_is_a_job_of_its_own(world: World) -> None:
+    job = await complete(world, video_id="mine")
+    assert (await world.add("torrent", video_id="yours")).id != job.id
+
+
+async def test_a_complete_job_serves_who_asks_for_what_it_has_and_no_more(world: World) -> None:
+    job = await complete(world, files=("a.mkv",))
+    assert (await world.add("torrent", files=("0",))).id == job.id
+    with pytest.raises(BadRequest, match=r"c\.mkv"):
+        await world.add("torrent", files=("c.mkv",))
+    assert (await world.add("torrent")).id != job.id
 
 
 # numbers

@@ -78,11 +78,20 @@ def test_the_same_torrent_twice_is_one_job(daemon: Daemon, swarm: Swarm) -> None
     assert [job.id for job in daemon.client.jobs()] == [third.id]
 
 
-def test_an_ended_download_added_again_is_verified_and_not_fetched(daemon: Daemon, swarm: Swarm) -> None:
+def test_a_complete_download_added_again_is_the_same_job(daemon: Daemon, swarm: Swarm) -> None:
+    torrent = swarm.seed({"video.mkv": 500_000})
+    old = completed(daemon, torrent, daemon.client.add(torrent.magnet).id)
+    assert daemon.htdl("add", torrent.magnet).stdout.startswith("already here: ")
+    assert [job.id for job in daemon.client.jobs()] == [old.id]
+    daemon.client.cancel(old.id, delete=True)
+    assert not Path(str(old.file_path)).exists()
+
+
+def test_a_download_for_another_video_is_verified_and_not_fetched(daemon: Daemon, swarm: Swarm) -> None:
     torrent = swarm.seed({"video.mkv": 2_000_000})
     old = completed(daemon, torrent, daemon.client.add(torrent.magnet).id)
     sent = swarm.sent()
-    new = completed(daemon, torrent, daemon.client.add(torrent.magnet).id)
+    new = completed(daemon, torrent, daemon.client.add(torrent.magnet, video_id="another").id)
     assert new.id != old.id
     assert new.file_path == old.file_path
     assert swarm.sent() == sent

@@ -59,7 +59,7 @@ def test_what_nobody_knows_cannot_be_removed(daemon: Daemon) -> None:
 def test_data_that_a_newer_job_has_too_are_not_removed_with_the_older(daemon: Daemon, swarm: Swarm) -> None:
     torrent = swarm.seed({"video.mkv": 300_000})
     old = completed(daemon, torrent, daemon.client.add(torrent.magnet).id)
-    new = completed(daemon, torrent, daemon.client.add(torrent.magnet).id)
+    new = completed(daemon, torrent, daemon.client.add(torrent.magnet, video_id="another").id)
     assert new.id != old.id
     assert new.file_path == old.file_path
     for job in (old, new):
