@@ -9,15 +9,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from htdl.cli import units
-from htdl.cli.words import printable
+from htdl.cli.words import outlook, printable
 
 Verdict = Mapping[str, Any]
 """A readiness object: jobs.Readiness."""
 
 
 def answer(verdict: Verdict) -> str:
-    """Whether it can be watched now, and why."""
-    said = "yes" if verdict["ready"] else "no"
+    """Whether it can be watched, in the words of the list, and why."""
+    said = outlook(verdict) if verdict["ready"] else "no"
     return f"{said}: {printable(verdict['reason'])}" if verdict["reason"] else said
 
 

@@ -81,22 +81,53 @@ def why(job: JobObject) -> str:
     return "" if job.get("download_speed") else printable(job.get("detail") or "")
 
 
+def outlook(verdict: Mapping[str, Any]) -> str:
+    """Whether it can be watched, and whether it would then play to its end, by `readiness` as JSON."""
+    through = verdict.get("plays_through")
+    if not verdict["ready"]:
+        return "cannot be watched yet"
+    if through == "yes":
+        return "can be watched now"
+    if isinstance(through, int):
+        from htdl.cli import units  # the entry point imports this module, and does without
+
+        return f"can be watched, and without a stop in {units.duration(through)}"
+    return f"can be watched, {'would' if through == 'no' else 'may'} stop on the way"
+
+
 def is_ready(job: JobObject) -> bool:
-    """Whether it can be watched already; of one that has ended the state says so."""
-    return not has_ended(job) and bool((job.get("readiness") or {}).get("ready"))
+    """Whether it can be watched already, and plays on; of one that has ended the state says so."""
+    verdict = job.get("readiness") or {"ready": False}
+    return not has_ended(job) and bool(verdict["ready"]) and verdict.get("plays_through") == "yes"
 
 
 def waits_for(job: JobObject) -> str:
-    """Why a download that moves cannot be watched yet; nothing where `why` says more."""
-    verdict = job.get("readiness") or {}
-    if job["status"] != "DOWNLOADING" or not job.get("total_bytes") or why(job) or verdict.get("ready", True):
+    """Why a download that moves cannot be watched yet, or not to its end; nothing where `why` says more."""
+    verdict = job.get("readiness")
+    if not verdict or job["status"] != "DOWNLOADING" or not job.get("total_bytes"):
         return ""
-    return f"cannot be watched yet: {printable(verdict['reason'])}"
+    if why(job) or is_ready(job):
+        return ""
+    if not verdict["ready"]:
+        return f"{outlook(verdict)}: {printable(verdict['reason'])}"
+    if not job["download_speed"]:
+        return f"{outlook(verdict)}: nothing comes"
+    return outlook(verdict) + (": too slow" if verdict.get("plays_through") == "no" else "")
 
 
 def note(job: JobObject) -> str:
     """What one line has room for beside the numbers: why it stands still, or whether it can be watched."""
-    return why(job) or ("can be watched now" if is_ready(job) else waits_for(job))
+    return why(job) or (outlook(job["readiness"]) if is_ready(job) else waits_for(job))
+
+
+def standstill(job: JobObject) -> str:
+    """Why nothing comes of a job that has not ended, and what to do about it; nothing of one that moves."""
+    word = state(job)
+    if word in {"paused", "pausing"}:
+        return f"{word}; let it go on with: htdl resume {short_id(job)}"
+    if word == "queued":
+        return f"queued, other downloads go first; begin it at once with: htdl play {short_id(job)}"
+    return why(job) if job.get("blocked_by") else ""
 
 
 def is_gone(job: JobObject) -> bool:

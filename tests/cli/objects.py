@@ -12,8 +12,9 @@ ID = "3f2a91bc-0000-4000-8000-000000000000"
 
 
 def job(**fields: Any) -> dict[str, Any]:
-    """A job through wire and JSON, with `fields` over it: columns, or `ready=True`."""
+    """A job through wire and JSON, with `fields` over it: columns, `ready=True`, or `plays_through`."""
     ready = fields.pop("ready", False)
+    through = fields.pop("plays_through", "yes" if ready else None)
     known = {
         "id": ID,
         "video_id": ID,
@@ -31,7 +32,7 @@ def job(**fields: Any) -> dict[str, Any]:
     view = JobView(
         job=Job(**(known | fields)),
         files=(JobFile(index=0, path="Sintel.mkv", size=4 << 20, progress=25.0),),
-        readiness=Readiness(ready=ready, reason="25 % are here", threshold=10.0),
+        readiness=Readiness(ready=ready, reason="25 % are here", threshold=10.0, plays_through=through),
     )
     value = job_object(view)
     value["files"] = [{name: getattr(x, name) for name in x.__slots__} for x in view.files]

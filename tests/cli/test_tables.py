@@ -166,7 +166,7 @@ def test_details_hold_the_files_and_the_verdict() -> None:
     for part in (
         "Sintel.mkv",
         "25%, 1.0 MiB of 4.0 MiB, 3s to go",
-        "yes: 25 % are here",
+        "can be watched now: 25 % are here",
         "1.0 KiB/s down",
         "/downloads/x",
     ):

@@ -36,13 +36,18 @@ def test_all_that_is_known_is_shown() -> None:
     assert shown["plays through"] == "in 40s"
 
 
+def test_what_would_stop_is_not_said_to_be_watched_now() -> None:
+    shown = rows(ready=True, plays_through="no")
+    assert shown["ready"] == "can be watched, would stop on the way: why"
+
+
 def test_what_is_not_known_is_not_shown() -> None:
     assert not {"buffered", "index", "plays through"} & rows().keys()
 
 
 def test_of_what_has_ended_only_the_answer_is_shown() -> None:
-    shown = rows(status="COMPLETED", ready=True, reason="the whole file is here", **KNOWN)
-    assert shown["ready"] == "yes: the whole file is here"
+    shown = rows(status="COMPLETED", ready=True, reason="whole", **(KNOWN | {"plays_through": "yes"}))
+    assert shown["ready"] == "can be watched now: whole"
     assert not {"buffered", "index", "plays through"} & shown.keys()
 
 

@@ -76,6 +76,35 @@ def test_only_a_living_job_is_marked_as_ready() -> None:
     assert not words.is_ready(job(ready=True, status="COMPLETED"))
 
 
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({}, "can be watched now"),
+        ({"plays_through": "no"}, "can be watched, would stop on the way: too slow"),
+        (
+            {"plays_through": "no", "download_speed": 0},
+            "can be watched, would stop on the way: nothing comes",
+        ),
+        ({"plays_through": 40}, "can be watched, and without a stop in 40s"),
+        ({"plays_through": None}, "can be watched, may stop on the way"),
+        ({"plays_through": "yes", "download_speed": 0}, "can be watched now"),
+    ],
+)
+def test_only_what_plays_on_can_be_watched_now(fields: dict[str, object], said: str) -> None:
+    told = job(**({"ready": True} | fields))
+    assert words.note(told) == said
+    assert words.is_ready(told) == (said == "can be watched now")
+
+
+def test_what_stands_still_says_what_to_do() -> None:
+    assert words.standstill(job()) == ""
+    assert words.standstill(job(download_speed=0)) == ""
+    paused = words.standstill(job(wish="PAUSE", status="PAUSED"))
+    assert paused == "paused; let it go on with: htdl resume 3f2a91bc"
+    assert "htdl play 3f2a91bc" in words.standstill(job(status="PENDING", blocked_by="queue"))
+    assert words.standstill(job(blocked_by="no_peers")) == "no peers found yet"
+
+
 def test_what_moves_and_cannot_be_watched_yet_says_what_is_missing() -> None:
     assert words.note(job()) == "cannot be watched yet: 25 % are here"
     assert words.note(job(ready=True)) == "can be watched now"
