@@ -7,17 +7,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from htdl.cli import many, units, words
+from htdl.cli import boundary, many, units, words
 from htdl.cli.app import App
+from htdl.cli.follow import GONE_SECONDS
 from htdl.cli.options import as_json, duration, examples, job_ids
 from htdl.cli.output import path_text
-from htdl.errors import HtdlError, TimedOut
+from htdl.errors import HtdlError, NoDaemon, TimedOut
 
 if TYPE_CHECKING:
     from htdl.client import Until
 
 _SAID = {"ready": "can be watched", "downloaded": "is downloaded", "completed": "is completed"}
 _NOT_SAID = {"ready": "cannot be watched", "downloaded": "is not downloaded", "completed": "is not completed"}
+_LOOK_SECONDS = 0.5  # between two looks whether it stands still; what is waited for is told at once
+_RETRY_SECONDS = 0.25  # between two tries to reach a daemon that is gone
+_GONE = "the daemon is gone, waiting for it"
 
 
 @click.command(
@@ -37,7 +41,7 @@ _NOT_SAID = {"ready": "cannot be watched", "downloaded": "is not downloaded", "c
 @as_json
 @click.pass_obj
 def command(app: App, ids: tuple[str, ...], until: Until, timeout: float | None, as_json: bool) -> int:
-    """Return when the downloads are ready, downloaded or completed.
+    """Return when the downloads are ready, downloaded or completed; say meanwhile why one stands still.
 
     Prints the path of each one's main file at the end of its line.  Exits 7 when the time is over, 1 when one
     failed or was cancelled, 4 when there is no such download.
@@ -45,7 +49,7 @@ def command(app: App, ids: tuple[str, ...], until: Until, timeout: float | None,
     deadline = None if timeout is None else time.monotonic() + timeout
 
     def one(prefix: str) -> many.Job:
-        job = _reached(app, app.job(prefix)["id"], until, deadline)
+        job = _reached(app, app.job(prefix), until, deadline, as_json=as_json)
         if until == "ready" and words.is_gone(job):
             raise HtdlError(
                 f"{many.called(job)} cannot be watched: its files are gone",
@@ -62,19 +66,40 @@ def command(app: App, ids: tuple[str, ...], until: Until, timeout: float | None,
     return code
 
 
-def _reached(app: App, job_id: str, until: Until, deadline: float | None) -> many.Job:
-    """The job once it is so.  Raises TimedOut in words when that is not before the deadline."""
+def _reached(app: App, job: many.Job, until: Until, deadline: float | None, *, as_json: bool) -> many.Job:
+    """The job once it is so.  Tells once what keeps it, and again when that changes.  Raises TimedOut in
+    words when it is not so before the deadline.
+    """
+    said, heard = None, time.monotonic()
+    while True:
+        try:
+            if _is_reached(app, job["id"], until, deadline):
+                return app.job(job["id"])
+            job, heard, is_gone = app.job(job["id"]), time.monotonic(), False
+        except NoDaemon:
+            if time.monotonic() - heard > GONE_SECONDS:
+                raise
+            is_gone = True
+            time.sleep(_RETRY_SECONDS)
+        kind = (is_gone, job["wish"], job["blocked_by"])  # the words may hold numbers, which change
+        if kind != said and (why := _GONE if is_gone else words.standstill(job)):
+            boundary.warn(f"{many.called(job)}: {why}", as_json)
+        said = kind
+        if deadline is not None and time.monotonic() >= deadline:
+            raise TimedOut(
+                f"{many.called(job)} {_NOT_SAID[until]} yet: {_GONE if is_gone else _progress(job, until)}",
+                hint=f"see what it does with: htdl watch {words.short_id(job)}",
+            )
+
+
+def _is_reached(app: App, job_id: str, until: Until, deadline: float | None) -> bool:
+    """Whether it is so before the next look."""
+    left = _LOOK_SECONDS if deadline is None else min(_LOOK_SECONDS, deadline - time.monotonic())
     try:
-        app.client.wait(job_id, until, None if deadline is None else max(0.0, deadline - time.monotonic()))
-    except TimedOut as exc:
-        if deadline is None or time.monotonic() < deadline:
-            raise  # the daemon does not answer
-        job = app.job(job_id)
-        raise TimedOut(
-            f"{many.called(job)} {_NOT_SAID[until]} yet: {_progress(job, until)}",
-            hint=f"see what it does with: htdl watch {words.short_id(job)}",
-        ) from exc
-    return app.job(job_id)
+        app.client.wait(job_id, until, max(0.0, left))
+    except TimedOut:
+        return False
+    return True
 
 
 def _line(job: many.Job, until: Until) -> str:
