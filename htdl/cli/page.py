@@ -16,9 +16,10 @@ def address(url: str, begin: float) -> str:
     return f"{url}{'&' if '#' in url else '#'}t={units.decimal(begin)}" if begin else url
 
 
-def show(url: str, environ: Mapping[str, str]) -> None:
-    """Print the address, and open it where there is a screen to open it on."""
+def show(url: str, environ: Mapping[str, str]) -> bool:
+    """Print the address, and open it where there is a screen to open it on; whether that was done."""
     click.echo(url)
     # without a screen Python would take a browser for text terminals, and wait for its end
-    if sys.platform == "darwin" or any(environ.get(x) for x in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY")):
-        webbrowser.open(url)
+    screens = ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY")
+    has_screen = sys.platform == "darwin" or any(environ.get(x) for x in screens)
+    return has_screen and webbrowser.open(url)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,6 +13,7 @@ from htdl.cli import boundary, many, player, streams, words
 from htdl.cli.app import App
 from htdl.cli.options import examples, moment
 from htdl.cli.until_ready import Look, Wanted, until_ready
+from htdl.errors import HtdlError, NoDaemon, NoSuchJob, TimedOut
 
 # Any prefix of a UUID; an info-hash (BEP 9, BEP 52) is longer, and has no dash.
 _ID = re.compile(r"[0-9a-f]{1,8}|[0-9a-f]{8}-[0-9a-f-]{0,27}", re.IGNORECASE)
@@ -57,14 +59,17 @@ def command(
     """
     if page and command_line is not None:
         raise click.UsageError("--page and --player contradict each other")
+    if command_line is not None and not command_line.strip():
+        raise click.UsageError("--player is empty; name a program, as in --player mpv")
     asked = player.named(command_line, app.environ) if command_line is not None else []  # before all else
-    job = app.job(given) if is_id(given) else _added(app, given, file, start=not no_start)
+    find = _found if is_id(given) else _added
+    job = find(app, given, file, start=not no_start)
     chosen = [] if page else asked or _configured(app)
     try:
         look = until_ready(app, Wanted(job["id"], file, begin), wait=not no_wait)
     except KeyboardInterrupt:
         again = f"htdl play {words.short_id(job)}"
-        click.echo(f"\nno longer waiting; the download goes on.  Watch it with: {again}", err=True)
+        click.echo(f"\nno longer waiting; {_fate(app, job)}.  Watch it with: {again}", err=True)
         return boundary.INTERRUPTED
     return _show(app, look, chosen, begin)
 
@@ -72,6 +77,18 @@ def command(
 def is_id(given: str) -> bool:
     """Whether this names a job, and no source."""
     return _ID.fullmatch(given) is not None
+
+
+def _found(app: App, prefix: str, _: str | None, *, start: bool) -> many.Job:
+    try:
+        return app.job(prefix)
+    except NoDaemon:
+        if not start:
+            raise
+        from htdl.cli import background
+
+        background.start(app)
+        return app.job(prefix)
 
 
 def _added(app: App, source: str, file: str | None, *, start: bool) -> many.Job:
@@ -91,13 +108,42 @@ def _configured(app: App) -> list[str]:
 
 def _show(app: App, look: Look, chosen: list[str], begin: float) -> int:
     assert look.stream is not None
+    title = next(x["path"] for x in look.job["files"] if x["index"] == look.stream["file"]).rpartition("/")[2]
     if not chosen:
         from htdl.cli import page
 
-        page.show(page.address(streams.address(look.stream, look.job, "page_url"), begin), app.environ)
+        url = page.address(streams.address(look.stream, look.job, "page_url"), begin)
+        _tell(look, title, "the browser" if page.show(url, app.environ) else "a browser, at this address")
         return 0
     if not player.can_begin(chosen, begin):
         boundary.warn(f"htdl does not know how to tell {chosen[0]} where to begin", as_json=False)
     url = streams.address(look.stream, look.job, "url")
-    title = next(x["path"] for x in look.job["files"] if x["index"] == look.stream["file"]).rpartition("/")[2]
-    return player.run(player.call(chosen, url, title=title, begin=begin), app.environ)
+    subtitles = [x["url"] for x in look.stream.get("subtitles") or ()]
+    _tell(look, title, Path(chosen[0]).name)
+    try:
+        return player.run(
+            player.call(chosen, url, title=title, begin=begin, subtitles=subtitles), app.environ
+        )
+    except HtdlError as exc:
+        if exc.code != player.FAILED:
+            raise
+        raise HtdlError(exc.message, hint=f"{exc.hint}; {_fate(app, look.job)}", code=exc.code) from exc
+
+
+def _tell(look: Look, title: str, where: str) -> None:
+    """What is played, where, and why now."""
+    why_now = look.reason if look.ready else f"not ready yet, {look.reason}"
+    click.echo(f"playing {words.printable(title)} in {words.printable(where)}: {why_now}", err=True)
+
+
+def _fate(app: App, job: words.JobObject) -> str:
+    """What the download does now."""
+    try:
+        now = app.job(job["id"])
+    except (NoDaemon, TimedOut):
+        return "the daemon does not answer, and without it the download stands still"
+    except NoSuchJob:
+        return "the download was removed"
+    if words.has_ended(now):
+        return f"the download is {'whole' if now['status'] == 'COMPLETED' else words.state(now)}"
+    return "the download goes on" if now["wish"] == "RUN" else f"the download is {words.state(now)}"

@@ -17,7 +17,9 @@ from htdl.errors import HtdlError
 
 _USUAL = ("mpv", "vlc")
 _HINT = "install mpv or vlc, name another one with --player, or watch in the browser with --page"
-_FAILED = "what it printed above says why; the download goes on"
+FAILED = "player_failed"
+"""The code of the error that says how a player failed."""
+_SEE_ABOVE = "what it printed above says why"
 _MAX_TITLE = 200
 _INTERRUPTED = 128 + signal.SIGINT
 
@@ -45,10 +47,12 @@ def can_begin(command: Sequence[str], begin: float) -> bool:
     return not begin or bool(_options(command[0], "", begin))
 
 
-def call(command: Sequence[str], url: str, *, title: str, begin: float) -> list[str]:
-    """All arguments; `begin` is in seconds, `title` a stranger's text."""
+def call(
+    command: Sequence[str], url: str, *, title: str, begin: float, subtitles: Sequence[str] = ()
+) -> list[str]:
+    """All arguments; `begin` is in seconds, `title` a stranger's text, `subtitles` are URLs."""
     harmless = "".join(x for x in title if x.isprintable())[:_MAX_TITLE]
-    return [*command, *_options(command[0], harmless, begin), url]
+    return [*command, *_options(command[0], harmless, begin, subtitles), url]
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -70,7 +74,7 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         return _INTERRUPTED
     if code:
         how = f"ended with code {code}" if code > 0 else f"was ended by {signal.Signals(-code).name}"
-        raise HtdlError(f"the player {arguments[0]!r} {how}", hint=_FAILED, code="player_failed")
+        raise HtdlError(f"the player {arguments[0]!r} {how}", hint=_SEE_ABOVE, code=FAILED)
     return 0
 
 
@@ -80,13 +84,15 @@ def _direct(environ: Mapping[str, str]) -> dict[str, str]:
     return {**environ, "no_proxy": spared}
 
 
-def _options(program: str, title: str, begin: float) -> list[str]:
+def _options(program: str, title: str, begin: float, subtitles: Sequence[str] = ()) -> list[str]:
     """What this player is told beside the URL; nothing where it is not known."""
     kind, at = Path(program).name, units.decimal(begin) if begin else ""
     if kind == "mpv":
-        options = {"--force-media-title": title, "--start": at}
+        options = [("--force-media-title", title), ("--start", at), *(("--sub-file", x) for x in subtitles)]
     elif kind in {"vlc", "cvlc"}:
-        options = {"--meta-title": title, "--start-time": at}
+        # its --sub-file takes paths alone; a slave is any URL, and "#" stands between two
+        slaves = "#".join(x for x in subtitles if "#" not in x)
+        options = [("--meta-title", title), ("--start-time", at), ("--input-slave", slaves)]
     else:
-        options = {}
-    return [f"{name}={value}" for name, value in options.items() if value]
+        options = []
+    return [f"{name}={value}" for name, value in options if value]

@@ -12,13 +12,20 @@ BAR_WIDTH = 40
 
 
 def picture(look: Look, width: int) -> Text:
-    """The name, how near it is and what flows, and what it waits for; each line fits `width` cells."""
-    lines = [
-        Text(words.name(look.job), style="bold"),
-        Text.assemble(bar(look.nearness or 0.0, min(BAR_WIDTH, width), "green"), "  ", _flow(look)),
-        Text(look.reason, style="bright_black"),
-    ]
+    """The name, how near it is and what flows, and what it waits for; each line fits `width` cells.
+
+    What is not known is not drawn: there is no empty bar, and no speed of a daemon that is gone.
+    """
+    lines = [Text(words.name(look.job), style="bold"), Text(look.reason, style="bright_black")]
+    if not look.is_gone:
+        lines.insert(1, _nearness(look, width))
     return Text("\n").join(tables.fit(line, width) for line in lines)
+
+
+def _nearness(look: Look, width: int) -> Text:
+    if not look.nearness:
+        return Text(f"{words.state(look.job)} · {_flow(look)}")
+    return Text.assemble(bar(look.nearness, min(BAR_WIDTH, width), "green"), "  ", _flow(look))
 
 
 def _flow(look: Look) -> str:

@@ -40,7 +40,7 @@ class Wanted:
 @dataclass(frozen=True, slots=True)
 class Look:
     """How far it is.  `stream` is what the daemon says of it, None while there is no file; `nearness` is
-    percent.
+    percent, 0 while that is not known.  When the daemon `is_gone`, `job` is how it was.
     """
 
     job: JobObject
@@ -48,6 +48,7 @@ class Look:
     ready: bool = False
     nearness: float = 0.0
     stream: dict[str, Any] | None = None
+    is_gone: bool = False
 
 
 def until_ready(app: App, wanted: Wanted, *, wait: bool) -> Look:
@@ -70,7 +71,7 @@ def _looks(look: Callable[[], Look]) -> Iterator[Look]:
         except NoDaemon:
             if last is None or time.monotonic() - heard > GONE_SECONDS:
                 raise
-            yield Look(last.job, _GONE)
+            yield Look(last.job, _GONE, is_gone=True)
         time.sleep(_LOOK_SECONDS)  # between two questions: the daemon tells no event of a preload
 
 
@@ -86,6 +87,8 @@ def _look(app: App, wanted: Wanted) -> Look:
     _reject_ended(job)
     stream = streams.of(app, job, files.index(job, wanted.file) if job["files"] else None)
     found, number = stream["readiness"], stream["file"]
+    if not found["ready"]:
+        _reject_paused(job)
     file = next((x for x in job["files"] if x["index"] == number), None)
     if number is None or file is None:  # its files may have become known between the two questions
         if job["status"] == "PENDING":
@@ -121,6 +124,10 @@ def _reject_ended(job: JobObject) -> None:
             f"the files of {many.called(job)} are gone",
             hint=f"fetch them again with: htdl retry {words.short_id(job)}",
         )
+
+
+def _reject_paused(job: JobObject) -> None:
+    """Raises for a job of which nothing comes until somebody wishes so."""
     if job["wish"] == "PAUSE" and job["status"] not in {"COMPLETED", "CONVERTING"}:
         raise Refused(
             f"{many.called(job)} is paused", hint=f"let it go on with: htdl resume {words.short_id(job)}"

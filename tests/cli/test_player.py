@@ -62,6 +62,20 @@ def test_each_player_is_told_in_its_own_words(command: str, begin: float, option
     assert player.call([command, "--fs"], URL, title="film", begin=begin) == [command, "--fs", *options, URL]
 
 
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("mpv", ["--sub-file=http://h/a.srt", "--sub-file=http://h/b.vtt"]),
+        ("/usr/bin/vlc", ["--input-slave=http://h/a.srt#http://h/b.vtt"]),
+        ("other", []),
+    ],
+)
+def test_a_player_is_handed_the_subtitles(command: str, options: list[str]) -> None:
+    subtitles = ["http://h/a.srt", "http://h/b.vtt"]
+    said = player.call([command], URL, title="", begin=0.0, subtitles=subtitles)
+    assert said == [command, *options, URL]
+
+
 def test_only_a_player_that_is_known_can_be_told_where_to_begin() -> None:
     assert player.can_begin(["other"], 0.0)
     assert player.can_begin(["mpv"], 5.0)

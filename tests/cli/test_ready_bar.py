@@ -26,9 +26,22 @@ def test_it_says_what_it_waits_for_and_what_flows() -> None:
     assert reason.strip() == "the index is missing"
 
 
-def test_nothing_is_said_of_what_is_not_known() -> None:
-    flow = picture(Look(job(download_speed=0, peers=1), "fetching metadata"), 100).plain.split("\n")[1]
-    assert flow.strip() == "─" * 40 + "  1 peer"
+def lines(look: Look) -> list[str]:
+    return [line.strip() for line in picture(look, 100).plain.split("\n")]
+
+
+def test_of_what_is_not_known_no_bar_is_drawn() -> None:
+    told = lines(Look(job(download_speed=0, peers=1), "fetching metadata"))
+    assert told == ["Sintel.mkv", "downloading · 1 peer", "fetching metadata"]
+    paused = lines(Look(job(status="PAUSED", wish="PAUSE", download_speed=0, peers=0), "why"))
+    assert paused[1] == "paused · 0 peers"
+
+
+def test_of_a_daemon_that_is_gone_no_speed_is_shown() -> None:
+    assert lines(Look(job(), "the daemon is gone", nearness=50.0, stream=stream(), is_gone=True)) == [
+        "Sintel.mkv",
+        "the daemon is gone",
+    ]
 
 
 @pytest.mark.parametrize("width", [20, 40, 80, 200])

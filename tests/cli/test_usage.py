@@ -83,6 +83,12 @@ def command_help(name: str) -> str:
         ["play"],
         ["play", "a", "--from", "1:60"],
         ["play", "a", "--page", "--player", "mpv"],
+        ["play", "a", "--player", ""],
+        ["play", "a", "--player", "  "],
+        ["url", "a", "--page", "--m3u"],
+        ["url", "a", "--json", "--page"],
+        ["url", "a", "--json", "--m3u"],
+        ["url", "a", "--m3u", "--file", "1"],
         ["url"],
         ["pause"],
         ["pause", "a", "--all"],
@@ -113,7 +119,7 @@ def test_no_daemon_is_3_with_a_hint(offline: Daemon) -> None:
         ["watch"],
         ["events"],
         ["wait", "a"],
-        ["play", "a"],
+        ["play", "a", "--no-start"],
         ["url", "a"],
     ):
         result = offline.htdl(*verb)

@@ -97,6 +97,7 @@ def test_a_source_is_added_and_played_while_it_arrives(
     assert title == f"--force-media-title={NAME}"
     assert url == daemon.client.stream(job.id).url
     assert "not yet: " in played.stderr
+    assert f"playing {NAME} in mpv: " in played.stderr
 
 
 def test_a_job_that_is_whole_is_played_at_once(
@@ -112,6 +113,7 @@ def test_a_job_that_is_whole_is_played_at_once(
     assert other.told == ["--loud", daemon.client.stream(job.id).url]
     assert "does not know how to tell" in played.stderr
     assert "not yet" not in played.stderr
+    assert f"playing {NAME} in other player: the whole file is here\n" in played.stderr
 
 
 def test_from_a_later_moment_on_what_plays_there_comes_first(
@@ -139,6 +141,12 @@ def test_the_daemon_is_started_where_none_answers(
         played = offline.htdl("play", seeded(swarm, film).magnet, env=player.env)
         assert played.returncode == 0, played.stderr
         assert player.got == film[:100_000]
+        (job,) = offline.client.jobs()
+        offline.htdl("daemon", "stop")
+        assert offline.htdl("play", "--no-start", job.id, env=player.env).returncode == 3
+        again = offline.htdl("play", job.id[:8], env=player.env)
+        assert again.returncode == 0, again.stderr
+        assert "started the daemon" in again.stderr
     finally:
         offline.htdl("daemon", "stop")
 
@@ -212,6 +220,24 @@ def test_it_waits_for_a_daemon_that_is_restarted(daemon: Daemon, player: Player)
             playing.kill()
 
 
+def test_ctrl_c_without_a_daemon_promises_no_download(daemon: Daemon, player: Player) -> None:
+    command = [sys.executable, "-m", "htdl", "play", DEAD]
+    with subprocess.Popen(command, env=daemon.env | player.env, stderr=subprocess.PIPE, text=True) as playing:
+        try:
+            assert playing.stderr
+            assert playing.stderr.readline().startswith("not yet: ")
+            daemon.kill()
+            while "the daemon is gone" not in playing.stderr.readline():
+                assert playing.poll() is None
+            playing.send_signal(signal.SIGINT)
+            told = playing.stderr.read()
+            assert playing.wait(20) == 130
+        finally:
+            playing.kill()
+    assert "goes on" not in told
+    assert "the daemon does not answer" in told
+
+
 def test_on_a_terminal_it_draws_what_it_waits_for(daemon: Daemon, player: Player) -> None:
     ours, theirs = pty.openpty()
     environ = daemon.env | player.env | {"TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8"}
@@ -221,12 +247,12 @@ def test_on_a_terminal_it_draws_what_it_waits_for(daemon: Daemon, player: Player
     ) as playing:
         os.close(theirs)
         try:
-            while "peers" not in seen or "fetching metadata" not in seen:
+            while "downloading · 0 peers" not in seen or "fetching metadata" not in seen:
                 seen += os.read(ours, 4096).decode(errors="replace")
         finally:
             playing.kill()
             os.close(ours)
-    assert "────" in seen
+    assert "────" not in seen
 
 
 # what cannot be played
@@ -246,6 +272,19 @@ def test_a_player_that_fails_is_told(daemon: Daemon, swarm: Swarm, film: bytes) 
     told = daemon.htdl("play", job.id, "--player", "sh -c 'exit 7'")
     assert told.returncode == 1
     assert "the player 'sh' ended with code 7" in told.stderr
+    assert "says why; the download is whole" in told.stderr
+
+
+def test_a_player_that_fails_with_the_daemon_hears_nothing_of_a_download_that_goes_on(
+    daemon: Daemon, swarm: Swarm, film: bytes
+) -> None:
+    torrent = seeded(swarm, film)
+    job = completed(daemon, torrent, daemon.client.add(torrent.magnet).id)
+    assert daemon.process
+    told = daemon.htdl("play", job.id, "--player", f"sh -c 'kill -9 {daemon.process.pid}; exit 7'")
+    assert told.returncode == 1
+    assert "goes on" not in told.stderr
+    assert "the daemon does not answer" in told.stderr
 
 
 def test_what_cannot_be_played_is_said_at_once(daemon: Daemon, player: Player) -> None:
