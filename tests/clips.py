@@ -28,6 +28,10 @@ KINDS: dict[str, tuple[str, list[str]]] = {
     "ts": (".ts", [*_H264, *_AAC]),
     "m2ts": (".m2ts", [*_H264, "-c:a", "ac3", "-mpegts_m2ts_mode", "1"]),  # as on a disc
     "flv": (".flv", [*_H264, *_AAC]),
+    "mov": (".mov", [*_H264, *_AAC]),
+    "wmv": (".wmv", ["-c:v", "wmv2", "-c:a", "wmav2"]),
+    "mpg": (".mpg", ["-c:v", "mpeg2video", "-c:a", "mp2"]),
+    "ogv": (".ogv", ["-c:v", "libtheora", "-c:a", "libvorbis"]),
 }
 
 
@@ -76,3 +80,10 @@ def _make(path: Path, arguments: list[str], seconds: float) -> None:
         pytest.skip(f"ffmpeg has no encoder for {path.name}")
     assert done.returncode == 0, done.stderr
     part.replace(path)
+
+
+def sound(folder: Path, kind: str = "mp3", *, seconds: float = 1) -> Path:
+    """A tone without a picture; `kind` is the suffix."""
+    path = folder / f"tone-{seconds:g}s.{kind}"
+    _make(path, ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000"], seconds)
+    return path

@@ -1,9 +1,9 @@
-"""Makes a fresh process safe, then becomes another: `python -I -S launch.py PARENT NICE MEMORY FILE PROGRAM…`.
+"""Bounds a fresh process, then becomes another: `python -I -S launch.py PARENT NICE MEMORY FILE PROGRAM…`.
 
 A program of its own because nothing else serves: code between fork and exec (`preexec_fn`) can deadlock where
-the parent has threads, and `setpriv`, `prlimit` and `nice` are not on every machine.  It costs 7 ms of a start;
-those three in a row cost 2, and ffmpeg itself 20 to 90 (measured).  It imports little and nothing of ours, so
-that it stays quick.  PARENT is a process id; MEMORY and FILE are bytes, -1 for no limit.
+the parent has threads, and `setpriv`, `prlimit` and `nice` are not on every machine.  It costs 7 ms of a
+start; those three in a row cost 2, and ffmpeg itself 20 to 90 (measured).  It imports little and nothing of
+ours, so that it stays quick.  PARENT is a process id; MEMORY and FILE are bytes, -1 for no limit.
 """
 
 from __future__ import annotations

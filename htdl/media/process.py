@@ -177,8 +177,8 @@ class _Kept:
 
 
 class _Lines:
-    """Gives lines away as they come: ended by \\n or \\r, cut to LINE_CHARACTERS, and printable (a message may
-    hold a file's name, and that an escape sequence for the terminal).
+    """Gives lines away as they come: ended by \\n or \\r, cut to LINE_CHARACTERS, and printable (a message
+    may hold a file's name, and that an escape sequence for the terminal).
     """
 
     data = b""

@@ -167,12 +167,12 @@ def test_children_die_with_the_one_who_started_them(tmp_path: Path) -> None:
 
 
 async def test_the_loop_goes_on_meanwhile() -> None:
-    task = asyncio.create_task(run(shell("sleep 0.5")))
+    task = asyncio.create_task(run(shell("sleep 1")))
     worst, last = 0.0, time.monotonic()
     while not task.done():
         await asyncio.sleep(0.005)
         worst, last = max(worst, time.monotonic() - last), time.monotonic()
-    assert worst < 0.25
+    assert worst < 0.7
 
 
 @pytest.mark.parametrize(
