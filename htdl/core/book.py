@@ -69,16 +69,24 @@ class Book:
 
     # --- questions ---
 
-    async def find(self, prefix: str) -> Job:
-        """The one job whose id begins so.  Raises NoSuchJob (`no_such_job`, `ambiguous_id`)."""
-        if prefix in self.living:
-            return self.living[prefix]
-        found = await self._db.read(rows.find, prefix) if prefix else []
+    async def find(self, name: str) -> Job:
+        """The one job whose id begins so; where there is none, the one of the video with just this id.
+
+        Raises NoSuchJob (`no_such_job`, `ambiguous_id`).
+        """
+        if name in self.living:
+            return self.living[name]
+        found = await self._db.read(_named, name)
         if not found:
-            raise NoSuchJob(f"there is no job {prefix!r}", hint="`htdl status --all` lists them")
+            raise NoSuchJob(f"there is no job {name!r}", hint="`htdl status --all` lists them")
         if len(found) > 1:
+            is_video = found[0].video_id == name
             raise NoSuchJob(
-                f"several jobs begin with {prefix!r}", hint="give more of the id", code="ambiguous_id"
+                f"several jobs are of video {name!r}" if is_video else f"several jobs begin with {name!r}",
+                hint="give the id of one: `htdl status --all` lists them"
+                if is_video
+                else "give more of the id",
+                code="ambiguous_id",
             )
         return self._newest(found[0])
 
@@ -280,3 +288,8 @@ class Book:
                 forgotten = self._ended.popleft()
                 if forgotten not in self.living:
                     self.files.pop(forgotten, None)
+
+
+def _named(db: sqlite_utils.Database, name: str) -> list[Job]:
+    """The first two that may be meant."""
+    return (rows.find(db, name) or rows.of_video(db, name)) if name else []

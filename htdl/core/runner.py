@@ -177,7 +177,7 @@ class Runner:
         living = self._book.living
         before, streams = self._yielding, self._service.streams
         running = [job for job in living.values() if job.status is State.DOWNLOADING]
-        self._yielding = yielding.yielding(running, {x.id for x in running if streams.is_watched(x.id)})
+        self._yielding = yielding.yielding(running, {x.id for x in running if streams.is_read(x.id)})
         for job in [living[job_id] for job_id in before | self._yielding if job_id in living]:
             speed = yielding.download_limit(job) if job.id in self._yielding else job.max_download_speed
             self._engine.set_limits(job.id, max_download_speed=speed, max_upload_speed=job.max_upload_speed)

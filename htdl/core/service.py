@@ -1,7 +1,7 @@
 """The verbs: what a user may ask of the daemon.  A verb records a wish; the runner makes it so.
 
-Every verb that names a job takes any unique prefix of its id, is one transaction, and returns the job as it
-is then.  Asking for what is already so is no error.
+Every verb that names a job takes any unique prefix of its id, or its video's id; it is one transaction, and
+returns the job as it is then.  Asking for what is already so is no error.
 """
 
 from __future__ import annotations

@@ -134,10 +134,13 @@ class Streams:
             self._awaited -= Counter([job_id])
 
     def is_watched(self, job_id: str) -> bool:
-        """Whether somebody reads it, or waits to, or looked a moment ago whether it can be watched."""
+        """Whether its turn comes before others': somebody reads it, or waits to, or has its page open."""
+        return job_id in self._visited or self.is_read(job_id)
+
+    def is_read(self, job_id: str) -> bool:
+        """Whether others make way for it: somebody reads it, or waits to."""
         arriving = self._arriving.get(job_id)
-        is_read = arriving is not None and arriving.is_watched
-        return job_id in self._awaited or job_id in self._visited or is_read
+        return job_id in self._awaited or (arriving is not None and arriving.is_watched)
 
     def visit(self, job_id: str) -> None:
         """Somebody has its page open: a queued job's turn comes."""
@@ -197,7 +200,8 @@ class Streams:
             return readiness.whole(threshold) if is_here else readiness.idle(_why_idle(job), threshold)
         arriving = self._arriving.get(job.id)
         if arriving is None or file is None:
-            return readiness.idle("its files are not known yet", threshold)
+            reason = readiness.LOOKING if file else "its files are not known yet"
+            return readiness.idle(reason, threshold)
         return arriving.verdict(file, _speed(job), threshold)
 
     def attend(self, job_id: str, index: int) -> None:

@@ -1,4 +1,4 @@
-"""Who makes way for what is being watched.  Pure."""
+"""Who makes way for what is being read.  Pure."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ YIELDED_SPEED = 1 << 20  # bytes a second that each other download keeps while s
 DETAIL = "slowed down while another is watched"
 
 
-def yielding(jobs: Iterable[Job], watched: Set[str]) -> set[str]:
-    """The downloads that make way: all but the watched ones, while one of those is still arriving."""
+def yielding(jobs: Iterable[Job], read: Set[str]) -> set[str]:
+    """The downloads that make way: all but those that somebody reads, while one of these still arrives."""
     running = {job.id for job in jobs if job.status is State.DOWNLOADING}
-    return running - watched if running & watched else set()
+    return running - read if running & read else set()
 
 
 def download_limit(job: Job) -> int:

@@ -129,6 +129,14 @@ def by_video(db: sqlite_utils.Database, video_id: str) -> Job | None:
     return _first(_jobs(db, rest, [video_id, _LIVING]))
 
 
+def of_video(db: sqlite_utils.Database, video_id: str, limit: int = 2) -> list[Job]:
+    """At most `limit` jobs of just this video, newest first."""
+    if not video_id.isascii():  # as `find`
+        return []
+    rest = "WHERE video_id = ? ORDER BY created_at DESC, position DESC LIMIT ?"
+    return _jobs(db, rest, [video_id, limit])
+
+
 def next_position(db: sqlite_utils.Database) -> int:
     """The place behind all others."""
     number: int = db.execute("SELECT COALESCE(MAX(position), 0) + 1 FROM download_jobs").fetchone()[0]

@@ -16,6 +16,10 @@ SPREAD_MARGIN = 1.3  # the same without an index: a film's beginning may need mo
 UNTIMED_BYTES = 4 << 20  # of a file whose course is not known, to begin with
 KEYFRAME_SECONDS = 5.0  # a player goes back to the last whole picture, which lies so far back, about
 
+LOOKING = "looking at what is here"  # until the container was read for the first time
+_FAST = 1 << 40  # bytes a second: no film needs so much, but a container may say anything
+_UNITS = (("GiB", 1 << 30, 1.0), ("MiB", 1 << 20, 0.1), ("KiB", 1 << 10, 0.0))  # each from so many of it on
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _File:
@@ -148,7 +152,9 @@ def _plays_through(file: _File, pace: _Pace | None) -> str | int | None:
 
 def _missing(head: int, container: Container | None) -> str:
     """What of the container's head and index is not here."""
-    if container is None or head <= 0:
+    if container is None:
+        return LOOKING
+    if head <= 0:
         return "the beginning of the file is still missing"
     end = 0
     for part in sorted(container.needed, key=lambda part: part.start):
@@ -156,7 +162,8 @@ def _missing(head: int, container: Container | None) -> str:
             break
         end = max(end, part.stop)
     if end > head:
-        return f"{_size(head)} of {_size(end)} needed to begin are here"
+        here, needed, unit = _amounts(head, end)
+        return f"{here} of the {needed} {unit} needed to start are here"
     return "the index at the end of the file is still missing"
 
 
@@ -165,33 +172,47 @@ def _reason(file: _File, pace: _Pace | None, threshold: float, *, ready: bool) -
     if pace and pace.wait <= 0:
         if not pace.needed:
             return "plays through: the rest of the video is here"
-        return f"plays through: {_size(file.speed)}/s come, {_size(pace.needed)}/s are needed"
+        return f"plays through: {_rates(file, pace)}"
     here = _share(file, threshold, ready=ready)
     if file.speed < 1.0:
         return f"{here}; nothing comes at the moment"
     if pace is None:
         return here
-    rates = f"{_size(file.speed)}/s come, {_size(pace.needed)}/s are needed"
     if ready:
-        return f"{here}, but it will stop on the way: {rates}"
-    wait = min(pace.wait, file.seconds_for(file.size * threshold / 100 - file.head))
-    return f"starts in about {_time(wait)}: {rates}"
+        return f"{here}, but it will stop on the way: {_rates(file, pace)}"
+    until_share = file.seconds_for(file.size * threshold / 100 - file.head)
+    starts = f"starts in about {_time(min(pace.wait, until_share))}"
+    if file.speed >= pace.needed:
+        return f"{starts}: its first seconds are still coming"
+    enough = f"with {threshold:g} % here" if until_share <= pace.wait else "with enough to play through"
+    return f"{starts}, {enough}: {_rates(file, pace)}"
 
 
 def _share(file: _File, threshold: float, *, ready: bool) -> str:
     """How much is here, and whether that is enough; it is for what was ready at a better speed."""
     share = 100 * file.head / file.size
-    here = f"{share:.1f} % of the file is here"
     if ready and share < threshold:
-        return here
-    return f"{here}, {threshold:g} % is {'enough' if ready else 'needed'}"
+        return f"{share:.1f} % of the file is here"
+    return f"{share:.1f} % is here, {threshold:g} % is {'enough' if ready else 'needed'} to start"
 
 
-def _size(count: float) -> str:
-    """For people, in 1024s as everywhere."""
-    if count < 0.1 * 2**20:
-        return f"{count / 2**10:.0f} KiB"
-    return f"{count / 2**20:.1f} MiB" if count < 2**30 else f"{count / 2**30:.2f} GiB"
+def _rates(file: _File, pace: _Pace) -> str:
+    come, needed, unit = _amounts(file.speed, min(pace.needed, _FAST))
+    if pace.needed >= _FAST:
+        return f"{come} {unit}/s come, far more is needed"
+    return f"{come} {unit}/s come, {needed} are needed"
+
+
+def _amounts(some: float, more: float) -> tuple[str, str, str]:
+    """Two counts of bytes for people in one unit, of 1024s as everywhere: that of the larger."""
+    largest = max(some, more)
+    unit, size = next((unit, size) for unit, size, least in _UNITS if largest >= least * size)
+    first, second = (_count(x / size, is_small=unit == "KiB") for x in (some, more))
+    return first, second, unit
+
+
+def _count(number: float, *, is_small: bool) -> str:
+    return f"{number:.0f}" if is_small else f"{number:.1f}" if number >= 0.1 else f"{number:.2f}"
 
 
 def _time(seconds: float) -> str:

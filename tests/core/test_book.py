@@ -98,6 +98,27 @@ async def test_what_names_several_jobs(world: World) -> None:
     assert caught.value.code == "ambiguous_id"
 
 
+async def test_a_job_is_found_by_its_video_s_id_where_no_id_begins_so(world: World) -> None:
+    first = new_job(1, video_id="film-7")
+    book = await loaded(world, first, new_job(2, video_id="00000001"), new_job(3, video_id="film-77"))
+    book.note(first.id, progress=50)
+    assert (await book.find("film-7")).progress == 50
+    assert (await book.find("00000001")).id == first.id, "an id goes before a video's"
+    for name in ("film-", "FILM-7", "film-777"):
+        with pytest.raises(NoSuchJob) as caught:
+            await book.find(name)
+        assert caught.value.code == "no_such_job"
+
+
+async def test_a_video_of_several_jobs_is_ambiguous(world: World) -> None:
+    jobs = [new_job(number, video_id="film-7", status=State.FAILED) for number in (1, 2)]
+    book = await loaded(world, *jobs)
+    with pytest.raises(NoSuchJob, match="of video 'film-7'") as caught:
+        await book.find("film-7")
+    assert caught.value.code == "ambiguous_id"
+    assert (await book.find(jobs[1].id)).id == jobs[1].id
+
+
 async def test_a_whole_id_is_never_ambiguous(world: World) -> None:
     short, long = new_job(id="abc"), new_job(2, id="abcd", status=State.FAILED)
     book = await loaded(world, short, long)

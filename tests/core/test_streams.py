@@ -205,6 +205,9 @@ async def test_each_episode_has_its_own_subtitles(world: World) -> None:
 async def test_others_make_way_for_what_is_watched(tmp_path: Path) -> None:
     async with running_world(tmp_path) as world:
         watched, other = await arriving(world, "watched"), await arriving(world, "other")
+        world.service.streams.visit(watched.id)
+        await world.pass_seconds(2)
+        assert world.engine.torrents[other.id].max_download_speed == -1, "an open page alone reads nothing"
         video = await world.service.streams.open(watched.id)
         with video.read(0, SIZE):
             world.engine.report(other.id, new_status(done_bytes=1))

@@ -71,12 +71,11 @@ def test_a_slower_one_says_when_it_would_play_through() -> None:
     found = judged(head=6 * MB, speed=0.8 * MB)
     assert not found.ready
     assert found.plays_through == math.ceil(94 / 0.8 - 100 / 1.1)
-    assert found.reason == "starts in about 5 s: 0.8 MiB/s come, 1.0 MiB/s are needed"  # the 10 % come before
+    assert found.reason == "starts in about 5 s, with 10 % here: 0.8 MiB/s come, 1.0 are needed"
     enough = judged(head=12 * MB, speed=0.8 * MB)
     assert enough.ready
     assert enough.reason == (
-        "12.0 % of the file is here, 10 % is enough, but it will stop on the way: "
-        "0.8 MiB/s come, 1.0 MiB/s are needed"
+        "12.0 % is here, 10 % is enough to start, but it will stop on the way: 0.8 MiB/s come, 1.0 are needed"
     )
 
 
@@ -84,12 +83,31 @@ def test_a_slower_one_says_when_it_would_play_through() -> None:
 def test_one_slow_peer_will_not_do(container: Container) -> None:
     found = judged(container, head=2 * MB, speed=50 * 1024.0)
     assert (found.ready, found.plays_through) == (False, "no")
-    assert found.reason.startswith("starts in about 3 min: 50 KiB/s come, 1.")
+    assert found.reason.startswith("starts in about 3 min, with 10 % here: 0.05 MiB/s come, 1.")
     still = judged(container, head=2 * MB, speed=0.0)
     assert (still.plays_through, still.reason) == (
         "no",
-        "2.0 % of the file is here, 10 % is needed; nothing comes at the moment",
+        "2.0 % is here, 10 % is needed to start; nothing comes at the moment",
     )
+
+
+def test_words_of_a_wait_that_more_speed_than_needed_does_not_spare() -> None:
+    found = judged(head=3 * MB, speed=3.0 * MB)
+    assert (found.ready, found.reason) == (
+        False,
+        "starts in about 1 s: its first seconds are still coming",
+    )
+    late = judged(head=6 * MB, speed=0.9 * MB, threshold=40)
+    assert late.reason == (
+        "starts in about 14 s, with enough to play through: 0.9 MiB/s come, 1.0 are needed"
+    )
+
+
+def test_a_sentence_has_one_unit() -> None:
+    partial = Container(kind="mp4", needed=(range(4 * MB),))
+    assert judged(partial, head=40 * 1024).reason == "0.04 of the 4.0 MiB needed to start are here"
+    small = Container(kind="mp4", needed=(range(64 * 1024),))
+    assert judged(small, head=20 * 1024).reason == "20 of the 64 KiB needed to start are here"
 
 
 def test_the_wait_counts_down_as_bytes_come() -> None:
@@ -117,18 +135,18 @@ def test_nothing_is_ready_without_head_and_index() -> None:
     partial = Container(kind="mp4", needed=parts, duration=SECONDS, points=EVEN)
     head = judged(partial, head=int(2.1 * MB), speed=9.0 * MB)
     assert (head.ready, head.index_ok, head.plays_through) == (False, False, None)
-    assert head.reason == "2.1 MiB of 4.0 MiB needed to begin are here"
+    assert head.reason == "2.1 of the 4.0 MiB needed to start are here"
     tail = judged(partial, head=50 * MB)
     assert (tail.ready, tail.reason) == (False, "the index at the end of the file is still missing")
     nothing = judged(None, head=50 * MB)
     assert (nothing.ready, nothing.index_ok) == (False, None)
-    assert nothing.reason == "the beginning of the file is still missing"
+    assert nothing.reason == "looking at what is here"
 
 
 def test_an_unknown_container_says_nothing_of_time() -> None:
     found = judged(UNKNOWN, head=12 * MB, speed=9.0 * MB)
     assert (found.ready, found.buffered_seconds, found.plays_through) == (True, None, None)
-    assert found.reason == "12.0 % of the file is here, 10 % is enough"
+    assert found.reason == "12.0 % is here, 10 % is enough to start"
 
 
 def test_what_was_ready_stays_so_when_the_speed_falls() -> None:
@@ -146,9 +164,9 @@ def test_what_was_ready_stays_so_when_the_speed_falls() -> None:
 
 def test_what_was_ready_is_so_no_more_when_its_index_is_lost() -> None:
     lost = Container(kind="mp4", needed=(range(MB),), index_ok=False, duration=SECONDS, points=EVEN)
-    for container in (lost, None):
-        found = judged(container, head=0, was_ready=True)
-        assert (found.ready, found.reason) == (False, "the beginning of the file is still missing")
+    found = judged(lost, head=0, was_ready=True)
+    assert (found.ready, found.reason) == (False, "the beginning of the file is still missing")
+    assert not judged(None, head=0, was_ready=True).ready
 
 
 def test_a_time_is_found_in_the_file() -> None:
@@ -173,6 +191,6 @@ def test_any_numbers_get_a_verdict(
     container = Container(kind="mp4", index_ok=index_ok, duration=duration, points=points)
     here = min(size, int(head))
     found = judged(container, size=size, head=here, speed=speed, threshold=threshold)
-    assert found.reason
+    assert 0 < len(found.reason) <= 120
     assert found.ready <= (index_ok or here == size)
     assert found.plays_through in ("yes", "no", None) or int(found.plays_through or 0) >= 1
