@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from htdl.cli import tables, units, verdict, words
+from htdl.cli import units, verdict, words
 from htdl.cli.bars import bar
 from htdl.cli.until_ready import Look
 
 BAR_WIDTH = 40
+_MARGIN = len("^C")  # a terminal writes it at the end of the last line, and must not begin another one
 
 
 def picture(look: Look, width: int) -> Text:
-    """The name, how near it is and what flows, and what it waits for; each line fits `width` cells.
+    """The name, how near it is and what flows, and what it waits for; each line fits `width` cells,
+    and leaves room for a Ctrl-C.
 
     What is not known is not drawn: there is no empty bar, and no speed of a daemon that is gone.
     """
     lines = [Text(words.name(look.job), style="bold"), Text(look.reason, style="bright_black")]
     if not look.is_gone:
         lines.insert(1, _nearness(look, width))
-    return Text("\n").join(tables.fit(line, width) for line in lines)
+    for line in lines:
+        line.truncate(max(1, width - _MARGIN), overflow="ellipsis")
+    return Text("\n").join(lines)
 
 
 def _nearness(look: Look, width: int) -> Text:
