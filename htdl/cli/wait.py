@@ -113,5 +113,6 @@ def _progress(job: many.Job, until: Until) -> str:
     """How far it is, and why nothing moves, or how fast it does and what is missing to watch it."""
     blocked = "other downloads go first" if words.state(job) == "queued" else words.why(job)
     speed = f"at {units.speed(job['download_speed'])}" if job["download_speed"] else ""
-    missing = words.printable(job["readiness"]["reason"]) if until == "ready" and not blocked else ""
+    says_enough = blocked or job["wish"] == "PAUSE"
+    missing = words.printable(job["readiness"]["reason"]) if until == "ready" and not says_enough else ""
     return ", ".join(x for x in (words.state(job), words.percent(job), blocked or speed, missing) if x)

@@ -91,7 +91,7 @@ def outlook(verdict: Mapping[str, Any]) -> str:
     if isinstance(through, int):
         from htdl.cli import units  # the entry point imports this module, and does without
 
-        return f"can be watched, and without a stop in {units.duration(through)}"
+        return f"can be watched, plays through in {units.duration(through)}"
     return f"can be watched, {'would' if through == 'no' else 'may'} stop on the way"
 
 

@@ -35,7 +35,7 @@ def test_it_says_once_that_a_job_is_paused(daemon: Daemon) -> None:
     assert told.returncode == 7
     said, late, hint = told.stderr.splitlines()
     assert said.endswith(f": paused; let it go on with: htdl resume {job.id[:8]}")
-    assert "cannot be watched yet: paused" in late
+    assert late.endswith("cannot be watched yet: paused")
     assert "htdl watch" in hint
     error, _ = map(json.loads, daemon.htdl("wait", job.id, "--timeout", "1", "--json").stderr.splitlines())
     assert "htdl resume" in error["warning"]["message"]

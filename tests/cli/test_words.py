@@ -85,7 +85,7 @@ def test_only_a_living_job_is_marked_as_ready() -> None:
             {"plays_through": "no", "download_speed": 0},
             "can be watched, would stop on the way: nothing comes",
         ),
-        ({"plays_through": 40}, "can be watched, and without a stop in 40s"),
+        ({"plays_through": 40}, "can be watched, plays through in 40s"),
         ({"plays_through": None}, "can be watched, may stop on the way"),
         ({"plays_through": "yes", "download_speed": 0}, "can be watched now"),
     ],
