@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -67,29 +68,38 @@ def command(app: App, ids: tuple[str, ...], until: Until, timeout: float | None,
 
 
 def _reached(app: App, job: many.Job, until: Until, deadline: float | None, *, as_json: bool) -> many.Job:
-    """The job once it is so.  Tells once what keeps it, and again when that changes.  Raises TimedOut in
-    words when it is not so before the deadline.
+    """The job once it is so.  Says once what keeps it, and again when that changes.  Raises TimedOut in words
+    when it is not so before the deadline.
     """
-    said, heard = None, time.monotonic()
+    said = None
+    for now, is_gone in _looks(app, job, until, deadline):
+        kind = (is_gone, now["wish"], now["blocked_by"])  # the words may hold numbers, which change
+        why = _GONE if is_gone else words.standstill(now)
+        if why and kind != said:
+            boundary.warn(f"{many.called(now)}: {why}", as_json)
+        said = kind
+        if deadline is not None and time.monotonic() >= deadline:
+            raise TimedOut(
+                f"{many.called(now)} {_NOT_SAID[until]} yet: {_GONE if is_gone else _progress(now, until)}",
+                hint=f"see what it does with: htdl watch {words.short_id(now)}",
+            )
+    return app.job(job["id"])
+
+
+def _looks(app: App, job: many.Job, until: Until, deadline: float | None) -> Iterator[tuple[many.Job, bool]]:
+    """The job each time that it is not so yet, and whether the daemon is gone; over its restarts."""
+    heard = time.monotonic()
     while True:
         try:
             if _is_reached(app, job["id"], until, deadline):
-                return app.job(job["id"])
+                return
             job, heard, is_gone = app.job(job["id"]), time.monotonic(), False
         except NoDaemon:
             if time.monotonic() - heard > GONE_SECONDS:
                 raise
             is_gone = True
-            time.sleep(_RETRY_SECONDS)
-        kind = (is_gone, job["wish"], job["blocked_by"])  # the words may hold numbers, which change
-        if kind != said and (why := _GONE if is_gone else words.standstill(job)):
-            boundary.warn(f"{many.called(job)}: {why}", as_json)
-        said = kind
-        if deadline is not None and time.monotonic() >= deadline:
-            raise TimedOut(
-                f"{many.called(job)} {_NOT_SAID[until]} yet: {_GONE if is_gone else _progress(job, until)}",
-                hint=f"see what it does with: htdl watch {words.short_id(job)}",
-            )
+            time.sleep(_RETRY_SECONDS)  # there is nothing to be told of a socket that comes back
+        yield job, is_gone
 
 
 def _is_reached(app: App, job_id: str, until: Until, deadline: float | None) -> bool:
