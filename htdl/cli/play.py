@@ -54,8 +54,8 @@ def command(
 
     It waits until the video can be watched, and says meanwhile what is missing; Ctrl-C stops waiting, not the
     download.  The player is the one you name, or stream.player of the configuration, else mpv, vlc, or the
-    browser.  Of a new SOURCE, --file downloads this file alone.  Exits 1 when there is no such player, or it
-    failed.
+    browser; mpv and vlc are handed the subtitles that came with it.  Of a new SOURCE, --file downloads this
+    file alone.  Exits 1 when there is no such player, or it failed.
     """
     if page and command_line is not None:
         raise click.UsageError("--page and --player contradict each other")

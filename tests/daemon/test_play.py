@@ -165,6 +165,19 @@ def test_one_file_of_several_is_played(daemon: Daemon, swarm: Swarm, film: bytes
     assert daemon.htdl("play", job.id, "--file", "*.avi", env=player.env).returncode == 2
 
 
+def test_the_player_is_handed_the_subtitles_of_the_video(
+    daemon: Daemon, swarm: Swarm, film: bytes, player: Player
+) -> None:
+    subtitle = b"1\n00:00:00,000 --> 00:00:02,000\nHello\n"
+    torrent = swarm.seed({"one.avi": film, "one.en.srt": subtitle, "one.de.srt": subtitle}, name="show")
+    played = daemon.htdl("play", torrent.magnet, env=player.env)
+    assert played.returncode == 0, played.stderr
+    handed = [x.removeprefix("--sub-file=") for x in player.told if x.startswith("--sub-file=")]
+    assert sorted(x.rpartition("/")[2] for x in handed) == ["one.de.srt", "one.en.srt"]
+    with urllib.request.urlopen(handed[0], timeout=10) as answer:
+        assert answer.read() == subtitle
+
+
 def test_of_a_new_source_only_the_named_file_is_downloaded(
     daemon: Daemon, swarm: Swarm, film: bytes, player: Player
 ) -> None:
