@@ -9,7 +9,7 @@ from htdl import wire
 from htdl.errors import HtdlError
 from htdl.jobs import JobFile, JobView
 from htdl.stream import sidecars
-from htdl.stream.kinds import is_video, media_type, suffix
+from htdl.stream.kinds import is_video, media_type, natural, suffix
 
 if TYPE_CHECKING:
     from htdl.core.service import Service
@@ -22,7 +22,7 @@ def status_object(service: Service, view: JobView, index: int | None) -> dict[st
     """The job, and of its file `index`, else of its main one, what is here and whether it can be watched.
 
     `file` is the index of that file, null where there is none to play.  `runs` are what is here of it, as
-    fractions of its size.
+    fractions of its size; null while that is not known.
     """
     job, streams = view.job, service.streams
     playing = _playing(service, view, index)
@@ -61,14 +61,14 @@ def _playing(service: Service, view: JobView, index: int | None) -> JobFile | No
         return None
 
 
-def _runs(service: Service, view: JobView, file: JobFile | None) -> list[tuple[float, float]]:
+def _runs(service: Service, view: JobView, file: JobFile | None) -> list[tuple[float, float]] | None:
     if file is None:
         return []
     if file.progress >= 100:
         return [(0.0, 1.0)]
     size = max(1, file.size)
-    runs = service.streams.runs(view.job.id, file)[:MOST_RUNS]
-    return [(run.start / size, run.stop / size) for run in runs]
+    runs = service.streams.runs(view.job.id, file)
+    return None if runs is None else [(run.start / size, run.stop / size) for run in runs[:MOST_RUNS]]
 
 
 def _path(service: Service, job_id: str, file: JobFile) -> str:
@@ -77,8 +77,9 @@ def _path(service: Service, job_id: str, file: JobFile) -> str:
 
 
 def listed(files: Sequence[JobFile]) -> list[JobFile]:
-    """The videos; where there is none, everything."""
-    return [file for file in files if is_video(file.path)] or list(files)
+    """The videos in their natural order; where there is none, everything."""
+    found = [file for file in files if is_video(file.path)] or files
+    return sorted(found, key=lambda file: natural(file.path))
 
 
 def _shown(videos: Sequence[JobFile], playing: JobFile | None) -> list[JobFile]:

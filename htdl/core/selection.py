@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from htdl.errors import BadRequest
 from htdl.jobs import JobFile
-from htdl.stream.kinds import is_video, suffix
+from htdl.stream.kinds import is_video, natural, suffix
 from htdl.torrent.api import TorrentFile
 
 ALL = ("*",)
@@ -16,6 +16,7 @@ ALL = ("*",)
 SUBTITLE = frozenset((".ass", ".idx", ".smi", ".srt", ".ssa", ".sub", ".sup", ".ttml", ".vtt"))
 
 _JUNK = re.compile(r"(?:^|[^a-z])(?:sample|trailer|proof|rarbg|etrg)(?:[^a-z]|$)", re.IGNORECASE)
+EPISODE_SHARE = 0.9  # of the largest video: one that is so large is no less the one to watch
 SAMPLE_SHARE = 0.25  # a "sample" that is a quarter of the largest video or more is the video after all
 
 
@@ -44,10 +45,14 @@ def choose(files: Sequence[TorrentFile], selection: Sequence[str]) -> list[int]:
 
 
 def main_file(files: Sequence[JobFile]) -> JobFile | None:
-    """The largest wanted video; where there is none, the largest wanted file."""
+    """The largest wanted video, and of several about as large, as a series has, the first by its name; where
+    there is none, the same of the wanted files.
+    """
     wanted = [file for file in files if file.wanted]
-    videos = [file for file in wanted if is_video(file.path)]
-    return max(videos or wanted, key=lambda file: (file.size, -file.index), default=None)
+    likely = [file for file in wanted if is_video(file.path)] or wanted
+    least = max((file.size for file in likely), default=0) * EPISODE_SHARE
+    episodes = [file for file in likely if file.size >= least]
+    return min(episodes, key=lambda file: (natural(file.path), file.index), default=None)
 
 
 def _by_kind(files: Sequence[TorrentFile]) -> list[int]:

@@ -209,10 +209,13 @@ class Streams:
         if arriving := self._arriving.get(job_id):
             arriving.attend(index)
 
-    def runs(self, job_id: str, file: JobFile) -> list[range]:
-        """Which bytes of a file that is still arriving are here, in order."""
-        arriving = self._arriving.get(job_id)
-        return arriving.torrent.runs(arriving.torrent.span(file)) if arriving else []
+    def runs(self, job_id: str, file: JobFile) -> list[range] | None:
+        """Which bytes of a file that is not whole are here, in order; None while that is not known, as of a
+        paused job, whose torrent was let go.
+        """
+        if arriving := self._arriving.get(job_id):
+            return arriving.torrent.runs(arriving.torrent.span(file))
+        return None if file.progress > 0 else []
 
     # --- preloading ---
 

@@ -102,13 +102,15 @@ function show() {
 function showJob() {
   document.title = words.plain(status.name);
   set(by("title"), words.plain(status.name));
-  by("progress").textContent = words.percent(status.progress);
+  by("progress").textContent = words.percent(playing()?.progress ?? status.progress);
   by("speed").textContent = words.speed(status.download_speed);
   by("peers").textContent = status.peers;
+  set(by("left"), status.files.length > 1 ? "Left of all" : "Left");
   by("eta").textContent = status.progress >= 100 ? "–" : words.duration(status.eta_seconds);
   showReadiness();
   showFiles();
-  bar.show(status.runs, position());
+  by("unknown").hidden = status.runs !== null;
+  bar.show(status.runs ?? [], position());
 }
 
 function showReadiness() {
@@ -161,6 +163,7 @@ function showFile(item, file, called) {
   const [name, size] = button.children;
   item.dataset.index = file.index;
   set(name, words.plain(called));
+  name.title = words.plain(file.name);
   set(size, `${file.wanted ? words.percent(file.progress) : "not chosen"} · ${words.size(file.size)}`);
   button.disabled = !file.wanted;
   if (file.index === status.file) button.setAttribute("aria-current", "true");

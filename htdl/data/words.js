@@ -31,12 +31,17 @@ export const plain = (text) => text.replace(/[\p{Cc}\u200e\u200f\u202a-\u202e\u2
 // What a file's name ends in: "AVI"; nothing where it has no such ending.
 export const ending = (name) => /\.([a-z0-9]{1,5})$/i.exec(name)?.[1].toUpperCase() ?? "";
 
-// Paths without the folders that all of them lie in.
+// Paths without the words that all of them begin and end with: of episodes what tells them apart.
 export function shortened(paths) {
-  const folders = paths.map((path) => path.split("/").slice(0, -1));
-  let shared = 0;
-  while (folders.length && folders.every((one) => shared < one.length && one[shared] === folders[0][shared])) shared += 1;
-  return paths.map((path) => path.split("/").slice(shared).join("/"));
+  if (paths.length < 2) return paths;
+  const split = paths.map((path) => path.split(/([/._ -]+)/));
+  const least = Math.min(...split.map((one) => one.length));
+  const same = (at) => split.every((one) => one.at(at) === split[0].at(at));
+  let [first, last] = [0, 0];
+  while (first < least && same(first)) first += 1;
+  while (first + last < least && same(-1 - last)) last += 1;
+  const cut = split.map((one) => one.slice(first, one.length - last).join("").replace(/^[/._ -]+|[/._ -]+$/g, ""));
+  return cut.every(Boolean) ? cut : paths.map((path) => path.split("/").at(-1));
 }
 
 export function sentence(text) {

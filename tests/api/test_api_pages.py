@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -75,6 +76,17 @@ def test_the_status_tells_what_is_here(playing: Playing) -> None:
     assert playing.get(film["url"], Range="bytes=0-9").status == 206
 
 
+def test_what_is_here_of_a_paused_job_is_not_known(playing: Playing) -> None:
+    def runs() -> object:
+        return json.loads(playing.get(page(playing, "status")).body)["runs"]
+
+    playing.run(playing.world.service.pause(playing.job_id))
+    assert runs() == [], "nothing has come"
+    files = playing.world.book.files[playing.job_id]
+    playing.world.book.files[playing.job_id] = tuple(replace(file, progress=7.0) for file in files)
+    assert runs() is None
+
+
 def test_the_status_of_another_file(playing: Playing) -> None:
     playing.arrive(0)
     status = json.loads(playing.get(page(playing, f"status?file={EXTRA}")).body)
@@ -102,6 +114,11 @@ def test_where_there_is_no_video_everything_is_listed() -> None:
     film, old, song, text = files = [job_file(i, x) for i, x in enumerate(("a.mkv", "b.rmvb", "c.mp3", "d"))]
     assert listed(files) == [film, old]
     assert listed([song, text]) == [song, text]
+
+
+def test_a_series_is_listed_as_people_number_it() -> None:
+    files = [job_file(i, f"s/{x}.mkv") for i, x in enumerate(("S1E10", "S1E2", "s1e1", "S1E02b", "extra"))]
+    assert [file.index for file in listed(files)] == [4, 2, 1, 3, 0]
 
 
 def test_the_playlist_names_each_video(playing: Playing) -> None:

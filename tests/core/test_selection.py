@@ -109,6 +109,11 @@ def test_of_equal_videos_the_first_is_the_main_file() -> None:
     assert main_file(files) == files[0]
 
 
+def test_of_a_series_the_first_episode_is_the_main_file() -> None:
+    files = [job_file(0, "s/E10.mkv", 100), job_file(1, "s/e2.mkv", 91), job_file(2, "s/E1.mkv", 89)]
+    assert main_file(files) == files[1], "the third is no episode as the others are"
+
+
 def test_nothing_wanted_is_no_main_file() -> None:
     assert main_file([]) is None
     assert main_file([job_file(wanted=False)]) is None

@@ -191,7 +191,7 @@ async def test_files_that_were_removed_are_refused(world: World) -> None:
 
 async def test_each_episode_has_its_own_subtitles(world: World) -> None:
     world.service.links.base_url = "http://127.0.0.1:1"
-    season = new_metadata(("e1.mkv", 900), ("e2.mkv", 1000), ("e1.srt", 5), ("e2.en.srt", 5))
+    season = new_metadata(("e1.mkv", 500), ("e2.mkv", 1000), ("e1.srt", 5), ("e2.en.srt", 5))
     job = await world.downloading("season", season)
     view = await world.service.get(job.id)
     links = [world.service.links.video(job.id, file) for file in view.files]

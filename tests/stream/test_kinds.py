@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from htdl.stream.kinds import OCTETS, VIDEO, is_video, media_type
+from htdl.stream.kinds import OCTETS, VIDEO, is_video, media_type, natural
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,11 @@ def test_media_types(name: str, kind: str) -> None:
 
 def test_each_video_has_a_media_type() -> None:
     assert [ending for ending in VIDEO if media_type(f"a{ending}") == OCTETS] == []
+
+
+def test_names_are_sorted_as_people_number_them() -> None:
+    names = ["S10E1", "s1e10", "x" + "9" * 5000, "S2E01", "S1E2"]
+    assert sorted(names, key=natural) == ["S1E2", "s1e10", "S2E01", "S10E1", names[2]]
 
 
 @pytest.mark.parametrize(
