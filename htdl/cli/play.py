@@ -13,10 +13,11 @@ from htdl.cli import boundary, many, player, streams, words
 from htdl.cli.app import App
 from htdl.cli.options import examples, moment
 from htdl.cli.until_ready import Look, Wanted, until_ready
-from htdl.errors import HtdlError, NoDaemon, NoSuchJob, TimedOut
+from htdl.errors import BadSource, HtdlError, NoDaemon, NoSuchJob, TimedOut
 
 # Any prefix of a UUID; an info-hash (BEP 9, BEP 52) is longer, and has no dash.
 _ID = re.compile(r"[0-9a-f]{1,8}|[0-9a-f]{8}-[0-9a-f-]{0,27}", re.IGNORECASE)
+_ENDS = {"COMPLETED": "is whole", "FAILED": "has failed", "CANCELLED": "was cancelled"}
 
 
 @click.command(
@@ -94,10 +95,25 @@ def _found(app: App, prefix: str, _: str | None, *, start: bool) -> many.Job:
 def _added(app: App, source: str, file: str | None, *, start: bool) -> many.Job:
     from htdl.cli import add, sources
 
+    try:
+        body = sources.read(source, sys.stdin.buffer)
+    except BadSource as exc:
+        return _of_video(app, source, exc)
     fields: dict[str, Any] = {"files": [file]} if file is not None else {}
-    job, existed = add.add(app, {**fields, **sources.read(source, sys.stdin.buffer)}, start=start)
+    job, existed = add.add(app, {**fields, **body}, start=start)
     click.echo(f"{'already here:' if existed else 'added'} {many.named(job)}")
     return job
+
+
+def _of_video(app: App, video_id: str, fault: BadSource) -> many.Job:
+    """The job of the video application's own id.  Raises the fault where there is none."""
+    try:
+        return app.job(video_id)
+    except (NoDaemon, NoSuchJob) as exc:
+        if exc.code == "ambiguous_id":
+            raise
+        hint = "; ".join(filter(None, (fault.hint, "or the id of a download, as `htdl status` lists them")))
+        raise BadSource(fault.message, hint=hint) from exc
 
 
 def _configured(app: App) -> list[str]:
@@ -113,13 +129,14 @@ def _show(app: App, look: Look, chosen: list[str], begin: float) -> int:
         from htdl.cli import page
 
         url = page.address(streams.address(look.stream, look.job, "page_url"), begin)
-        _tell(look, title, "the browser" if page.show(url, app.environ) else "a browser, at this address")
+        is_open = page.show(url, app.environ)
+        _tell(look, "playing in the browser" if is_open else "to be opened in a browser", title)
         return 0
     if not player.can_begin(chosen, begin):
         boundary.warn(f"htdl does not know how to tell {chosen[0]} where to begin", as_json=False)
     url = streams.address(look.stream, look.job, "url")
     subtitles = [x["url"] for x in look.stream.get("subtitles") or ()]
-    _tell(look, title, Path(chosen[0]).name)
+    _tell(look, f"playing in {Path(chosen[0]).name}", title)
     try:
         return player.run(
             player.call(chosen, url, title=title, begin=begin, subtitles=subtitles), app.environ
@@ -130,10 +147,10 @@ def _show(app: App, look: Look, chosen: list[str], begin: float) -> int:
         raise HtdlError(exc.message, hint=f"{exc.hint}; {_fate(app, look.job)}", code=exc.code) from exc
 
 
-def _tell(look: Look, title: str, where: str) -> None:
-    """What is played, where, and why now."""
+def _tell(look: Look, what: str, title: str) -> None:
+    """What is done with the video, and why now."""
     why_now = look.reason if look.ready else f"not ready yet, {look.reason}"
-    click.echo(f"playing {words.printable(title)} in {words.printable(where)}: {why_now}", err=True)
+    click.echo(f"{words.printable(what)}: {words.printable(title)} ({why_now})", err=True)
 
 
 def _fate(app: App, job: words.JobObject) -> str:
@@ -145,5 +162,5 @@ def _fate(app: App, job: words.JobObject) -> str:
     except NoSuchJob:
         return "the download was removed"
     if words.has_ended(now):
-        return f"the download is {'whole' if now['status'] == 'COMPLETED' else words.state(now)}"
+        return f"the download {_ENDS[now['status']]}"
     return "the download goes on" if now["wish"] == "RUN" else f"the download is {words.state(now)}"

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from htdl.cli import many
 from htdl.cli.app import App, job_path
-from htdl.cli.words import JobObject, printable
+from htdl.cli.words import JobObject, has_ended, printable, short_id
 from htdl.errors import Refused
 
 Stream = dict[str, Any]
@@ -26,5 +26,8 @@ def address(stream: Stream, job: JobObject, kind: Kind) -> str:
         raise Refused("the daemon's video server does not run", hint="its log says why")
     url: str | None = stream[kind]
     if url is None:
-        raise Refused(f"{many.called(job)} cannot be watched: {printable(stream['readiness']['reason'])}")
+        raise Refused(
+            f"{many.called(job)} cannot be watched: {printable(stream['readiness']['reason'])}",
+            hint=None if has_ended(job) else f"wait for it with: htdl wait {short_id(job)} --for ready",
+        )
     return url

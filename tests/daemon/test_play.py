@@ -97,7 +97,7 @@ def test_a_source_is_added_and_played_while_it_arrives(
     assert title == f"--force-media-title={NAME}"
     assert url == daemon.client.stream(job.id).url
     assert "not yet: " in played.stderr
-    assert f"playing {NAME} in mpv: " in played.stderr
+    assert f"playing in mpv: {NAME} (" in played.stderr
 
 
 def test_a_job_that_is_whole_is_played_at_once(
@@ -113,7 +113,7 @@ def test_a_job_that_is_whole_is_played_at_once(
     assert other.told == ["--loud", daemon.client.stream(job.id).url]
     assert "does not know how to tell" in played.stderr
     assert "not yet" not in played.stderr
-    assert f"playing {NAME} in other player: the whole file is here\n" in played.stderr
+    assert f"playing in other player: {NAME} (the whole file is here)\n" in played.stderr
 
 
 def test_from_a_later_moment_on_what_plays_there_comes_first(
@@ -149,6 +149,16 @@ def test_the_daemon_is_started_where_none_answers(
         assert "started the daemon" in again.stderr
     finally:
         offline.htdl("daemon", "stop")
+
+
+def test_a_job_is_named_by_its_video_as_well(
+    daemon: Daemon, swarm: Swarm, film: bytes, player: Player
+) -> None:
+    torrent = seeded(swarm, film)
+    completed(daemon, torrent, daemon.client.add(torrent.magnet, video_id="2026-0000-11").id)
+    played = daemon.htdl("play", "2026-0000-11", env=player.env)
+    assert played.returncode == 0, played.stderr
+    assert player.got == film[:100_000]
 
 
 def test_one_file_of_several_is_played(daemon: Daemon, swarm: Swarm, film: bytes, player: Player) -> None:
@@ -310,7 +320,8 @@ def test_what_cannot_be_played_is_said_at_once(daemon: Daemon, player: Player) -
     cancelled = daemon.htdl("play", job.id, env=player.env)
     assert (cancelled.returncode, f"htdl retry {job.id[:8]}" in cancelled.stderr) == (1, True)
     assert daemon.htdl("play", "ffff", env=player.env).returncode == 4
-    assert daemon.htdl("play", "nosuch.torrent", env=player.env).returncode == 5
+    nothing = daemon.htdl("play", "nosuch.torrent", env=player.env)
+    assert (nothing.returncode, "or the id of a download" in nothing.stderr) == (5, True)
 
 
 # the browser, and the address alone
@@ -330,6 +341,7 @@ def test_without_a_player_the_page_is_opened(
         environ = {"BROWSER": f"{browser} %s"} | ({} if args else {"PATH": "/nonexistent"})
         told = daemon.htdl("play", job.id, "--from", "1:30.5", *args, env=environ)
         assert (told.returncode, told.stdout) == (0, f"{url}\n"), told.stderr
+        assert told.stderr == f"playing in the browser: {NAME} (the whole file is here)\n"
         until(opened.exists)
         assert opened.read_text() == url
         opened.unlink()
@@ -369,6 +381,7 @@ def test_what_has_no_file_yet_has_no_url(daemon: Daemon) -> None:
     told = daemon.htdl("url", job.id)
     assert (told.returncode, told.stdout) == (9, "")
     assert "cannot be watched" in told.stderr
+    assert f"htdl wait {job.id[:8]} --for ready" in told.stderr
     assert daemon.htdl("url", job.id, "--file", "3").returncode == 9
 
 
