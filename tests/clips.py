@@ -34,6 +34,14 @@ KINDS: dict[str, tuple[str, list[str]]] = {
     "ogv": (".ogv", ["-c:v", "libtheora", "-c:a", "libvorbis"]),
 }
 
+_UPRIGHT, _TURNED = (  # matrices of an MP4's track (ISO 14496-12, 8.3.2)
+    b"".join(x.to_bytes(4, "big", signed=True) for x in matrix)
+    for matrix in (
+        [0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 1 << 30],
+        [0, 0x10000, 0, -0x10000, 0, 0, 0, 0, 1 << 30],
+    )
+)
+
 
 def clip(
     folder: Path, kind: str = "mp4", *, seconds: float = 5, size: str = "320x180", noise: int = 0
@@ -86,4 +94,56 @@ def sound(folder: Path, kind: str = "mp3", *, seconds: float = 1) -> Path:
     """A tone without a picture; `kind` is the suffix."""
     path = folder / f"tone-{seconds:g}s.{kind}"
     _make(path, ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000"], seconds)
+    return path
+
+
+def rich_clip(folder: Path) -> Path:
+    """A Matroska of 2 s with all that a film may carry: German 5.1, an English commentary, forced SubRip, ASS
+    for those who do not hear, an attachment, and a cover, in this order but for the attachment at the end.
+    """
+    path = folder / "rich.mkv"
+    words, cover = folder / "rich.srt", folder / "cover.png"
+    words.write_text(_cue(0))
+    _make(cover, ["-f", "lavfi", "-i", "color=s=64x64", "-frames:v", "1"], 1)
+    arguments = [
+        *(
+            "-f",
+            "lavfi",
+            "-i",
+            "testsrc2=size=320x180:rate=25",
+            "-f",
+            "lavfi",
+            "-i",
+            "sine=sample_rate=48000",
+        ),
+        *("-i", str(words), "-map", "0", "-map", "1", "-map", "1", "-map", "2", "-map", "2"),
+        *(*_H264, "-c:a:0", "ac3", "-ac:a:0", "6", "-c:a:1", "aac", "-ac:a:1", "2"),
+        *(
+            "-c:s:0",
+            "srt",
+            "-c:s:1",
+            "ass",
+            "-disposition:s:0",
+            "forced",
+            "-disposition:s:1",
+            "hearing_impaired",
+        ),
+        *("-metadata:s:a:0", "language=ger", "-metadata:s:a:1", "language=eng"),
+        *("-metadata:s:a:1", "title=Director's commentary", "-disposition:a:1", "comment"),
+        *("-metadata:s:s:0", "language=ger"),
+        *("-attach", str(words), "-metadata:s:t:0", "mimetype=text/plain"),
+        *("-attach", str(cover), "-metadata:s:t:1", "mimetype=image/png"),
+    ]
+    _make(path, arguments, 2)
+    return path
+
+
+def turned_clip(folder: Path) -> Path:
+    """An MP4 as of a telephone held upright, interlaced, and said to be HDR."""
+    flat, path = folder / "flat.mp4", folder / "turned.mp4"
+    picture = ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25"]
+    colours = ["-color_primaries", "bt2020", "-color_trc", "smpte2084", "-colorspace", "bt2020nc"]
+    _make(flat, [*picture, *_H264, "-flags", "+ildct+ilme", "-x264-params", "tff=1", *colours], 1)
+    data = flat.read_bytes()  # no option of ffmpeg turns a copy in all versions
+    path.write_bytes(data[: (at := data.index(b"tkhd"))] + data[at:].replace(_UPRIGHT, _TURNED, 1))
     return path

@@ -6,20 +6,30 @@ as not known.  Only a file of which nothing can be read is an error.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from htdl.errors import ConversionFailed
+from htdl.media.process import Finished, Limits, run
+from htdl.media.signature import HEAD_BYTES, UNKNOWN, identify
+from htdl.media.source import Source
+from htdl.media.tools import Tools
 
 MAX_STREAMS = 1000  # a film on disc has some 60
 MAX_SECONDS = 1e6  # eleven days; more is a broken clock
 MAX_TEXT = 200  # characters of a title
 
 T = TypeVar("T")
+
+_AV_PROBE = str(Path(__file__).with_name("av_probe.py"))
+_MEMORY = 4 << 30  # of address space; 0.6 GB is too little for some films (measured)
 
 _KINDS = ("video", "audio", "subtitle", "attachment", "data")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*")  # ISO 639, or BCP 47
@@ -83,6 +93,57 @@ class Probe:
         return tuple(x for x in self.streams if x.kind == "subtitle")
 
 
+async def probe(tools: Tools, source: Source, *, seconds: float = 30.0) -> Probe:
+    """What the source holds.  Of one that is still arriving, this waits until its head and index are here.
+
+    Raises ConversionFailed (bad_media) for what is no video, cannot be read, or takes longer than `seconds`.
+    """
+    if not source.is_url:
+        refuse_fake(await asyncio.to_thread(_head, source), source.name)
+    limits = Limits(seconds=seconds, memory=_MEMORY, file_bytes=0, nice=0)  # somebody waits for the answer
+    done = await run(_command(tools, source), limits)
+    if not done.is_good:
+        raise bad_media(source.name, words_about(done, source))
+    return parse(done.stdout, source.name)
+
+
+def refuse_fake(head: bytes, name: str) -> None:
+    """`head`: the first HEAD_BYTES of the file called `name`.
+
+    Raises ConversionFailed (bad_media) for what is surely no video; what is not known may be one.
+    """
+    found = identify(head)
+    if found.kind is None and found is not UNKNOWN:
+        raise bad_media(name, f"it is {found.words}")
+
+
+def words_about(done: Finished, source: Source) -> str:
+    """Why ffmpeg ended, without the source's path, or its URL, which holds a secret."""
+    words = done.last_words
+    for place in (source.url, source.target):
+        words = words.removeprefix(f"{place}: ").replace(place, source.name)
+    return words
+
+
+def _command(tools: Tools, source: Source) -> list[str]:
+    if tools.ffprobe:
+        shape = ["-v", "error", "-of", "json", "-show_format", "-show_streams"]
+        return [tools.ffprobe, *shape, *source.arguments]
+    asked = json.dumps({"url": source.url, "options": source.options})
+    return [sys.executable, "-P", _AV_PROBE, asked]  # -P: this folder's names must not hide other modules
+
+
+def _head(source: Source) -> bytes:
+    path = Path(source.target)
+    try:
+        if not path.is_file():  # to open a named pipe would wait for ever
+            raise bad_media(source.name, "there is no such file")
+        with path.open("rb") as file:
+            return file.read(HEAD_BYTES)
+    except OSError as exc:
+        raise bad_media(source.name, f"it cannot be read: {exc.strerror}") from exc
+
+
 def parse(text: str | bytes, name: str = "the file") -> Probe:
     """What `ffprobe -of json -show_format -show_streams` printed.
 
@@ -132,7 +193,7 @@ def _stream(item: dict[str, Any]) -> Stream | None:
         index=index,
         kind=kind if kind in _KINDS else "data",
         codec=_word(item.get("codec_name")),
-        profile=_word(item.get("profile")),
+        profile=_profile(item.get("profile")),
         language=_language(tags.get("language")),
         title=title,
         is_default="default" in flags,
@@ -218,6 +279,12 @@ def _word(value: object) -> str:
     """A name out of a fixed list of FFmpeg's."""
     text = value[:MAX_TEXT] if isinstance(value, str) else ""
     return "" if text in {"unknown", "N/A"} or not text.isprintable() else text
+
+
+def _profile(value: object) -> str:
+    """Some versions print the number of one that has no name."""
+    text = _word(value)
+    return "" if text.lstrip("-").isdecimal() else text
 
 
 def _title(value: object) -> str | None:

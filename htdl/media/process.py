@@ -75,10 +75,11 @@ async def run(
     command: Sequence[str],
     limits: Limits = Limits(),
     *,
+    folder: str = "/",
     on_line: Callable[[str], None] | None = None,
     should_stop: Callable[[], str | None] | None = None,
 ) -> Finished:
-    """Runs `command` to its end.  A program that cannot be started ends with 1 and says so in `stderr`.
+    """Runs `command` in `folder` to its end.  One that cannot be started ends with 1 and says so in `stderr`.
 
     `on_line` is given each line of stdout, which is then not kept.  `should_stop` is asked some times a
     second and answers with the reason, in words, when the child must end.
@@ -92,7 +93,7 @@ async def run(
         stdout=PIPE,
         stderr=PIPE,
         env=_environment(),
-        cwd="/",
+        cwd=folder,
         start_new_session=True,
     )
     assert process.stdout is not None

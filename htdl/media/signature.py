@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from htdl.media.probe import bad_media
-
 HEAD_BYTES = 4096  # what `identify` wants to see
 
 _BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"styp", b"sidx"})
@@ -97,15 +95,6 @@ def identify(head: bytes) -> Signature:
         return Signature(kind, f"a file of the kind {kind}")
     words = _other(head) or _text(head)
     return Signature(None, words) if words else UNKNOWN
-
-
-def refuse_fake(head: bytes, name: str) -> None:
-    """Raises ConversionFailed (bad_media) for what is surely no video.  What is not known may be one: a probe
-    will tell.
-    """
-    found = identify(head)
-    if found.kind is None and found is not UNKNOWN:
-        raise bad_media(name, f"it is {found.words}")
 
 
 def _media(head: bytes) -> str | None:

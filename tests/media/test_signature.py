@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from htdl.errors import ConversionFailed
-from htdl.media.signature import HEAD_BYTES, UNKNOWN, Signature, identify, refuse_fake
+from htdl.media.probe import refuse_fake
+from htdl.media.signature import HEAD_BYTES, UNKNOWN, Signature, identify
 from tests.clips import clip, sound
 
 
