@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from htdl.core.service import Service
 
 MOST_SUBTITLE_BYTES = 4 << 20  # a film's are some 100 KiB
+MOST_TIMED = 200  # videos of a playlist whose length is told: each may have to be opened and read
 
 _POLICY = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; media-src 'self'; "
@@ -115,9 +116,10 @@ class _Pages:
             playlist.Entry(
                 PurePosixPath(video.path).name,
                 links.video(job_id, video) or "",
-                subtitles=tuple(one.url for one in links.subtitles(job_id, video, view.files)),
+                await self._service.streams.length(view.job, video) if place < MOST_TIMED else None,
+                tuple(one.url for one in links.subtitles(job_id, video, view.files)),
             )
-            for video in videos
+            for place, video in enumerate(videos)
         ]
         return web.Response(
             body=playlist.m3u(entries).encode(),

@@ -10,6 +10,8 @@ import logging
 from collections.abc import Callable, Sequence
 
 from htdl.core import selection
+from htdl.core.lengths import check_within, length
+from htdl.core.preloads import Preloads
 from htdl.core.torrents import Torrent
 from htdl.jobs import JobFile, Preload, Readiness
 from htdl.stream import readiness
@@ -20,7 +22,6 @@ from htdl.stream.source import Span
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.2  # between two looks at one container, at least
-PRELOAD_SECONDS = 30.0  # that a place is kept for who asked for it
 MAX_ASKED = 8  # files of one torrent, beside its main one, whose containers are read
 
 
@@ -36,13 +37,12 @@ class Arriving:
         self._needed: list[tuple[Span, range]] = []  # heads and indices
         self._ready: set[int] = set()  # files that could be watched already
         self._verdicts: dict[int, tuple[object, Readiness]] = {}  # the last, and of what
-        self._preload: tuple[Span, range] | None = None  # what somebody will watch soon
-        self._preload_ends: asyncio.TimerHandle | None = None
+        self._preloads = Preloads(self._ask)
         self._nap: asyncio.Timeout | None = None  # of the follower, until more is here
 
     @property
     def is_watched(self) -> bool:
-        return not self.torrent.pieces.is_gone and bool(self.arrival.readers or self._preload)
+        return not self.torrent.pieces.is_gone and bool(self.arrival.readers or self._preloads)
 
     def attend(self, index: int) -> None:
         """Somebody asks about a file that may not be the main one: its head and index come first as well."""
@@ -73,7 +73,8 @@ class Arriving:
             while not pieces.is_gone:
                 await pieces.changed()
         finally:
-            self._end_preload()
+            self._preloads.clear()
+            self._ask()
 
     async def _news(self) -> None:
         """Return when more is here, or somebody asks about another file."""
@@ -103,7 +104,7 @@ class Arriving:
 
     def _ask(self) -> None:
         """For head and index, which come before what is preloaded: without them nothing plays."""
-        self.arrival.need(self._needed + ([self._preload] if self._preload else []))
+        self.arrival.need(self._needed + self._preloads.parts)
 
     # --- what is here ---
 
@@ -129,28 +130,24 @@ class Arriving:
             self._ready.add(file.index)
         return found
 
+    def length(self, file: JobFile) -> float | None:
+        """How long this file plays, in seconds, once its container says so."""
+        return length(self._containers.get(file.index))
+
     def preload(self, file: JobFile, seconds: float) -> Preload:
         """Fetch what plays at this time before all else, once the index says where that is, and keep it so
-        for PRELOAD_SECONDS.
+        for a while, see `Preloads`.  Raises Refused for a time that the file does not have.
         """
         container, span = self._containers.get(file.index), self.torrent.span(file)
+        check_within(span.path.name, seconds, length(container))
         is_known = container is not None and container.index_ok
         place = readiness.place(container, file.size, seconds) if container and is_known else range(0)
-        self._preload = (span, place)
-        if self._preload_ends:
-            self._preload_ends.cancel()
-        loop = asyncio.get_running_loop()
-        self._preload_ends = loop.call_later(PRELOAD_SECONDS, self._end_preload)
+        self._preloads.keep((file.index, seconds), span, place)
         self._ask()
         if not is_known:
-            return Preload(ready=False, reason="the index of the file is still missing", byte=0)
+            reason = "the index of the file is still missing" if container else readiness.LOOKING
+            return Preload(ready=False, reason=reason, byte=0)
         return _preloaded(place, min(len(place), self.torrent.head(span, place.start)))
-
-    def _end_preload(self) -> None:
-        if self._preload_ends:
-            self._preload_ends.cancel()
-        self._preload = self._preload_ends = None
-        self._ask()
 
 
 def _preloaded(place: range, here: int) -> Preload:

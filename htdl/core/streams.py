@@ -16,6 +16,7 @@ from htdl.config import Stream as StreamConfig
 from htdl.core import selection
 from htdl.core.arriving import LOOK_SECONDS, Arriving
 from htdl.core.book import Book
+from htdl.core.lengths import Lengths, check_within
 from htdl.core.torrents import Torrent
 from htdl.errors import NoSuchJob, Refused, TimedOut
 from htdl.jobs import Job, JobFile, Preload, Readiness, State, Wish
@@ -40,6 +41,7 @@ class Streams:
         self._awaited: Counter[str] = Counter()  # who waits for which job's torrent
         self._visited: dict[str, asyncio.TimerHandle] = {}
         self._news = asyncio.Event()  # another torrent is followed
+        self._lengths = Lengths()
 
     # --- opening ---
 
@@ -222,13 +224,27 @@ class Streams:
     async def preload(self, prefix: str, index: int | None, seconds: float) -> Preload:
         """Fetch what plays at this time before all else, see `Arriving.preload`; ask again to keep it longer.
 
-        Raises as `open` does.
+        Raises as `open` does, and Refused for a time that the file does not have.
         """
         video = await self.open(prefix, index)
         arriving, file = self._arriving.get(video.job_id), self._known_file(video)
         if video.is_whole or arriving is None or file is None:
+            if seconds > 0:
+                check_within(video.name, seconds, await self._length_of(video))
             return Preload(ready=True, reason="the whole file is here", byte=0)
         return arriving.preload(file, seconds)
+
+    async def length(self, job: Job, file: JobFile) -> float | None:
+        """How long this file plays, in seconds; None while its container is not here to say so."""
+        arriving = self._arriving.get(job.id)
+        if arriving and (known := arriving.length(file)) is not None:
+            return known
+        is_whole = job.file_path is not None if job.status in _WHOLE else _is_here(file)
+        folder = Path(job.save_path)
+        return await self._lengths.of(folder, folder / file.path, file.size) if is_whole else None
+
+    async def _length_of(self, video: Video) -> float | None:
+        return await self._lengths.of(video.folder, video.path, video.size) if video.is_whole else None
 
     def _known_file(self, video: Video) -> JobFile | None:
         files = self._book.files.get(video.job_id, ())

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from htdl.jobs import JobFile
 from htdl.stream.container.container import Container, examine
+from htdl.stream.container.found import Has
 from htdl.stream.opening import open_regular
 from htdl.stream.source import Span, StreamEnded
 from htdl.torrent.api import Engine, Metadata
@@ -57,19 +58,24 @@ class Torrent:
 
     def examine(self, span: Span) -> Container:
         """Read a file's container as far as it is here.  Blocks: for a thread."""
+        return read_container(
+            self._folder, span.path, span.size, lambda offset, count: self.head(span, offset) >= count
+        )
+
+
+def read_container(folder: Path, path: Path, size: int, has: Has) -> Container:
+    """What the container of a file below `folder` says, as far as it is here.  Blocks: for a thread."""
+    try:
+        file = open_regular(folder, path)
+    except OSError:  # nothing of it has been written yet, or somebody removed it
+        return examine(lambda offset, count: None, lambda offset, count: False, size)
+
+    def read(offset: int, count: int) -> bytes | None:
         try:
-            file = open_regular(self._folder, span.path)
-        except OSError:  # nothing of it has been written yet, or somebody removed it
-            return examine(lambda offset, count: None, span.size)
+            data = os.pread(file.fileno(), count, offset) if has(offset, count) else b""
+        except OSError:  # of the disk: who reads the video hears of it
+            return None
+        return data if len(data) == count else None
 
-        def read(offset: int, count: int) -> bytes | None:
-            if self.head(span, offset) < count:
-                return None
-            try:
-                data = os.pread(file.fileno(), count, offset)
-            except OSError:  # of the disk: who reads the video hears of it
-                return None
-            return data if len(data) == count else None
-
-        with file:
-            return examine(read, span.size)
+    with file:
+        return examine(read, has, size)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from htdl.api.playlist import Entry, m3u
 from htdl.api.watched import listed
 from tests.api.playing import EXTRA, FILM, NAME, PIECE, SIZE, Playing
 from tests.core.examples import job_file
+from tests.core.watching import SECONDS, film_bytes
 
 
 def page(playing: Playing, rest: str = "", token: str | None = None) -> str:
@@ -130,6 +132,20 @@ def test_the_playlist_names_each_video(playing: Playing) -> None:
     assert all(
         url.startswith(f"http://127.0.0.1:{playing.port}/stream/{playing.job_id}/") for url in lines[1::2]
     )
+
+
+def test_the_playlist_tells_how_long_each_video_is_and_its_subtitles(whole: Playing, tmp_path: Path) -> None:
+    def entries() -> list[str]:
+        return whole.get(page(whole, "job.m3u")).body.decode().splitlines()[1:]
+
+    whole.path().write_bytes(film_bytes(tmp_path, SIZE))
+    assert entries()[0::2] == ["#EXTINF:-1,extra.mp4", f"#EXTINF:{SECONDS},{NAME}"]
+    whole.path().rename(tmp_path / "moved.mkv")
+    assert entries()[2] == f"#EXTINF:{SECONDS},{NAME}", "it is read once"
+    files = whole.world.book.files[whole.job_id]
+    subtitle = job_file(2, "film/extra.en.srt")
+    whole.world.book.files[whole.job_id] = (*files, subtitle)
+    assert entries()[1] == f"#EXTVLCOPT:input-slave={whole.world.service.links.video(whole.job_id, subtitle)}"
 
 
 def test_no_name_writes_a_line_of_the_playlist() -> None:

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from htdl.core.preloads import MOST_PRELOADS
+from htdl.errors import Refused
 from htdl.events import Kind
 from htdl.jobs import State
 from htdl.store import jobs as rows
 from htdl.store.resume import Resume
 from tests.core.examples import NOW, job_file, new_job, new_status
-from tests.core.watching import EDGES, FILES, FILM, PIECE, SIZE, arriving
+from tests.core.watching import EDGES, FILES, FILM, PIECE, SECONDS, SIZE, arriving, film_bytes
 from tests.core.world import BOOT, World, running_world
 
 
@@ -148,10 +150,44 @@ async def test_a_preload_is_fetched_once_the_index_is_here(world: World) -> None
     assert not world.service.streams.is_watched(job.id)
 
 
+async def test_a_time_that_the_film_does_not_have_is_refused(world: World, tmp_path: Path) -> None:
+    job = await arriving(world)
+    preload = world.service.streams.preload
+    looking = await preload(job.id, None, 99.0)
+    assert (looking.ready, "missing" in looking.reason or "looking" in looking.reason) == (False, True)
+    (Path(job.save_path) / "film.mkv").write_bytes(film_bytes(tmp_path))
+    world.engine.arrive(job.id, EDGES)
+    await world.until(lambda: Kind.READY in world.told(job.id))
+    await preload(job.id, None, SECONDS - 1.0)
+    for _ in range(2):
+        with pytest.raises(Refused, match=r"film\.mkv ends at 0:00:12") as caught:
+            await preload(job.id, None, SECONDS + 1.0)
+        assert caught.value.hint
+        world.engine.arrive(job.id, range(40))  # and so does one that is whole
+
+
+async def test_each_who_asks_has_a_preload_of_his_own(world: World) -> None:
+    def wants(*pieces: int) -> bool:
+        return set(pieces) <= set(world.engine.wanted_pieces[job.id])
+
+    job = await arriving(world)
+    world.engine.arrive(job.id, EDGES)
+    await world.until(lambda: Kind.READY in world.told(job.id))
+    (Path(job.save_path) / "extra.mkv").write_bytes(bytes(PIECE))
+    await world.service.streams.preload(job.id, 1, 5.0)
+    await world.service.streams.preload(job.id, None, 0.0)
+    await world.until(lambda: wants(4, 40))
+    for seconds in range(1, MOST_PRELOADS + 3):
+        await world.service.streams.preload(job.id, None, float(seconds))
+    await world.until(lambda: wants(4))
+    arriving_now = world.service.streams._arriving[job.id]
+    assert len(arriving_now._preloads) == MOST_PRELOADS
+
+
 async def test_a_preload_is_kept_for_as_long_as_somebody_asks(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("htdl.core.arriving.PRELOAD_SECONDS", 0.05)  # on a real clock
+    monkeypatch.setattr("htdl.core.preloads.PRELOAD_SECONDS", 0.05)  # on a real clock
     job = await arriving(world)
     world.engine.arrive(job.id, EDGES)
     await world.until(lambda: Kind.READY in world.told(job.id))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from htdl.stream.container import avi, mkv, mp4, ts
-from htdl.stream.container.found import AHEAD, Broken, File, Found, Missing, Points, Read, merged
+from htdl.stream.container.found import AHEAD, Broken, File, Found, Has, Missing, Points, Read, merged
 
 _MAGIC_BYTES = 1024
 _UNKNOWN_BYTES = 1 << 20  # at both ends of a file whose format is not known: head and index of most formats
@@ -31,13 +31,13 @@ class Container:
     points: Points = ()
 
 
-def examine(read: Read, size: int) -> Container:
-    """Look at a file of `size` bytes, of which `read` gives what is here.
+def examine(read: Read, has: Has, size: int) -> Container:
+    """Look at a file of `size` bytes, of which `read` gives what is here, and `has` says whether it is.
 
     By what it holds, never by its name; of bounded time and memory, whatever it holds.  Raises only what
-    `read` raises, and blocks as that does.
+    these two raise, and blocks as they do.
     """
-    file = File(read, size)
+    file = File(read, has, size)
     try:
         head = file.take(0, min(size, _MAGIC_BYTES))
     except Missing:

@@ -12,13 +12,15 @@ from dataclasses import dataclass, field
 Read = Callable[[int, int], bytes | None]
 """`read(offset, count)`: those bytes of the file, or None when not all of them are here yet."""
 
+Has = Callable[[int, int], bool]
+"""`has(offset, count)`: whether all those bytes are here; nothing is read."""
+
 Points = tuple[tuple[float, int], ...]
 
 AHEAD = 64 << 10  # what is asked for at least, so that a header and what follows it come at once
 MAX_TAIL = 16 << 20  # an index at a file's end is asked for whole, before its own size is known
 MAX_INDEX = 64 << 20  # larger ones are needed, and not read for points: 2 h of film have about 8 MiB
 MAX_POINTS = 500  # of one track: one every 15 s of a film
-_CHUNK = 1 << 20
 
 
 class Missing(Exception):
@@ -34,9 +36,10 @@ class Broken(Exception):
 
 
 class File:
-    def __init__(self, read: Read, size: int) -> None:
+    def __init__(self, read: Read, has: Has, size: int) -> None:
         self.size = size
         self._read = read
+        self._has = has
 
     def take(self, offset: int, count: int) -> bytes:
         """Raises Missing, and Broken for what is not in the file."""
@@ -53,10 +56,9 @@ class File:
         return rest if rest <= max(AHEAD, min(MAX_TAIL, self.size // 8)) else AHEAD
 
     def require(self, part: range) -> None:
-        """Raises Missing when not all of it is here.  From the end: that comes last."""
-        for start in reversed(range(part.start, part.stop, _CHUNK)):
-            if self._read(start, min(_CHUNK, part.stop - start)) is None:
-                raise Missing(part)
+        """Raises Missing when not all of it is here."""
+        if not self._has(part.start, len(part)):
+            raise Missing(part)
 
 
 @dataclass(slots=True)

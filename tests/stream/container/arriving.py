@@ -16,15 +16,17 @@ class Arriving:
 
     def read(self, offset: int, count: int) -> bytes | None:
         assert 0 <= offset < offset + count <= len(self.data), "reads nothing, or beyond the file"
-        here = all(piece in self.pieces for piece in _pieces(range(offset, offset + count)))
-        return self.data[offset : offset + count] if here else None
+        return self.data[offset : offset + count] if self.has(offset, count) else None
+
+    def has(self, offset: int, count: int) -> bool:
+        return all(piece in self.pieces for piece in _pieces(range(offset, offset + count)))
 
     def bring(self, parts: Iterable[range]) -> None:
         for part in parts:
             self.pieces.update(_pieces(part))
 
     def examine(self) -> Container:
-        return examine(self.read, len(self.data))
+        return examine(self.read, self.has, len(self.data))
 
     def until_ok(self, rounds: int = 5) -> Container:
         """Bring what it asks for, and look again; fails when that does not end."""
@@ -37,7 +39,11 @@ class Arriving:
 
 
 def whole(data: bytes) -> Container:
-    return examine(lambda offset, count: data[offset : offset + count], len(data))
+    return examine(
+        lambda offset, count: data[offset : offset + count],
+        lambda offset, count: offset + count <= len(data),
+        len(data),
+    )
 
 
 def _pieces(part: range) -> range:

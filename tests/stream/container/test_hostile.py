@@ -42,7 +42,11 @@ def is_sound(found: Container, size: int) -> None:
 def test_garbage_is_looked_at(magic: bytes, rest: bytes, here: int) -> None:
     data = magic + rest
     is_sound(whole(data), len(data))
-    cut = examine(lambda at, count: data[at : at + count] if at + count <= here else None, len(data))
+    cut = examine(
+        lambda at, count: data[at : at + count] if at + count <= here else None,
+        lambda at, count: at + count <= here,
+        len(data),
+    )
     is_sound(cut, len(data))
 
 
