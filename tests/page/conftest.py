@@ -80,14 +80,19 @@ def watch(make_daemon: Callable[..., Daemon], swarm: Swarm, browser: Browser) ->
     """watch({"film.mp4": bytes}, "#t=30"): seeds it slowly, downloads it, and opens its page."""
 
     def watch(
-        files: dict[str, bytes], fragment: str = "", *, rate: int = RATE, browser: Browser = browser
+        files: dict[str, bytes],
+        fragment: str = "",
+        *,
+        rate: int = RATE,
+        browser: Browser = browser,
+        size: tuple[int, int] = (1280, 800),
     ) -> Watching:
         name = next(iter(files)) if len(files) == 1 else "Films"
         torrent = swarm.seed(dict(files), name=name, rate=rate)
         daemon = make_daemon(stream={"port": free_port()})
         job = daemon.client.add(torrent.magnet)
         once(daemon, job.id, lambda job: job.has_metadata)
-        watching = Watching(daemon, torrent, job.id, browser.page())
+        watching = Watching(daemon, torrent, job.id, browser.page(width=size[0], height=size[1]))
         watching.page.goto(watching.url + fragment)
         return watching
 

@@ -93,6 +93,29 @@ def test_a_whole_file_plays_and_says_nothing(watch: Watch, clips: Clips) -> None
     assert watching.page.text("#reason") == "The whole file is here."
 
 
+def test_it_fits_on_a_phone(watch: Watch, clips: Clips) -> None:
+    long = "A.series.with.a.name.that.does.not.end." * 4
+    files = {f"{long}S01E{number:02}.1080p.mp4": clips("mp4", 20) for number in (1, 2)}
+    page = watch(files, rate=0, size=(390, 844)).page
+    page.until("!video.paused && video.currentTime > 0.5")
+    page.shown("#files", "Files")
+    names = "[...document.querySelectorAll('#files .name')].map(one => one.innerText)"
+    assert page.evaluate(names) == ["S01E01", "S01E02"]
+    assert page.evaluate("[innerWidth, document.documentElement.scrollWidth]") == [390, 390]
+    shown = "document.querySelectorAll('h1, video, #bar, #reason, dd, dt, #files button, footer a')"
+    outside = (
+        f"[...{shown}].filter(one => one.getBoundingClientRect().right > 390.5).map(one => one.outerHTML)"
+    )
+    assert page.evaluate(outside) == []
+    assert page.evaluate("video.getBoundingClientRect().width") == 390, "from edge to edge"
+    tall = "Math.min(...[...document.querySelectorAll('#files button')].map(one => one.offsetHeight))"
+    assert page.evaluate(tall) >= 44, "a finger finds it"
+    page.click("#files li:last-child button")
+    page.until("document.querySelector('#files [aria-current] .name').innerText === 'S01E02'")
+    assert page.text(".keys") == "", "there is no keyboard"
+    assert page.errors == []
+
+
 def test_where_the_browser_lets_no_page_begin_a_person_presses_play(
     watch: Watch, clips: Clips, careful: Browser
 ) -> None:
