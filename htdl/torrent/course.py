@@ -17,7 +17,7 @@ from htdl.torrent.window import Orders, Window
 if TYPE_CHECKING:
     import libtorrent
 
-GATHER_SECONDS = 0.05
+GATHER_SECONDS = 0.02
 LOOKS_TO_ASK_AGAIN = 8  # every 2 s what is watched is asked for again
 
 

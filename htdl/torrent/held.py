@@ -23,6 +23,8 @@ SPEED_SECONDS = 0.9  # that a speed is measured over: about one update
 
 SAVE = lt.torrent_handle.flush_disk_cache | lt.torrent_handle.save_info_dict
 SAVE_CHANGED = SAVE | lt.torrent_handle.only_if_modified
+# `total_done` has only whole pieces without the second
+_PIECES_AND_BLOCKS = lt.torrent_handle.query_pieces | lt.torrent_handle.query_accurate_download_counters
 
 
 @dataclass(slots=True, eq=False)
@@ -106,7 +108,7 @@ class Held:
         """Ask which pieces are here, where that may have changed; `see` gets the answer."""
         is_moving = self.is_flushing or self._is_behind or (self.status and self.status.peers)
         if self.is_selected and is_moving and not self.removal:
-            self.handle.post_status(lt.torrent_handle.query_pieces)
+            self.handle.post_status(_PIECES_AND_BLOCKS if self.is_watched else lt.torrent_handle.query_pieces)
             self.barrier.look()
 
     def see(self, update: libtorrent.torrent_status) -> None:
