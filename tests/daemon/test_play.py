@@ -188,6 +188,21 @@ def test_the_player_is_handed_the_subtitles_of_the_video(
         assert answer.read() == subtitle
 
 
+def test_a_moment_past_the_end_is_refused_at_once(
+    daemon: Daemon, swarm: Swarm, film: bytes, player: Player
+) -> None:
+    torrent = seeded(swarm, film, rate=RATE)
+    arriving_too = daemon.htdl("play", torrent.magnet, "--from", "1:00:00", env=player.env)
+    (job,) = daemon.client.jobs()
+    arriving(daemon, job.id)
+    completed(daemon, torrent, job.id)
+    for told in (arriving_too, daemon.htdl("play", job.id, "--from", "3", "--no-wait", env=player.env)):
+        assert told.returncode == 9, told.stderr
+        assert " ends at 0:00:02\n" in told.stderr
+        assert "playing" not in told.stderr
+    assert daemon.htdl("play", job.id, "--from", "3:99", env=player.env).returncode == 2
+
+
 def test_of_a_new_source_only_the_named_file_is_downloaded(
     daemon: Daemon, swarm: Swarm, film: bytes, player: Player
 ) -> None:
