@@ -1,0 +1,397 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from htdl.errors import ConversionFailed
+from htdl.media.plan import Effort, Plan, Target, plan
+from htdl.media.probe import Probe, Stream
+
+HAS = frozenset({"libx264", "aac", "libopus", "libvpx-vp9", "libsvtav1", "zscale", "tonemap", "bwdif"})
+MKV, MP4, AVI = "matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2", "avi"
+FILM = Stream(
+    index=0,
+    kind="video",
+    codec="h264",
+    profile="High",
+    pixel_format="yuv420p",
+    width=1920,
+    height=1080,
+    level=41,
+    frame_rate=24.0,
+    field_order="progressive",
+)
+SOUND = Stream(index=1, kind="audio", codec="aac", profile="LC", channels=2, sample_rate=48000)
+
+
+def probe(*streams: Stream, container: str = MKV, **fields: Any) -> Probe:
+    known = {"duration": 300.0, "size": 195_000_000, "bit_rate": 5_200_000}
+    return Probe(container=container, streams=streams, **(known | fields))
+
+
+def planned(*streams: Stream, container: str = MKV, target: Target | None = None, **options: Any) -> Plan:
+    return plan(probe(*streams, container=container), target or Target(), has=HAS, **options)
+
+
+def film(**fields: Any) -> Stream:
+    return replace(FILM, **fields)
+
+
+def sound(index: int = 1, **fields: Any) -> Stream:
+    return replace(SOUND, index=index, **fields)
+
+
+def filters(of: Plan) -> str:
+    return of.arguments[of.arguments.index("-vf") + 1]
+
+
+def kept_sounds(of: Plan) -> list[str]:
+    """The numbers of the mapped streams, without the picture's."""
+    maps = [of.arguments[i + 1] for i, x in enumerate(of.arguments) if x == "-map"]
+    return [x.removeprefix("0:") for x in maps if x != "0:0"]
+
+
+# what needs doing
+
+
+@pytest.mark.parametrize(
+    ("streams", "container", "effort"),
+    [
+        ((FILM, SOUND), MP4, Effort.NONE),
+        ((FILM, SOUND), MKV, Effort.REMUX),
+        ((FILM, SOUND), AVI, Effort.REMUX),
+        ((FILM, sound(codec="ac3", channels=6)), MP4, Effort.AUDIO),
+        ((FILM, sound(channels=6)), MP4, Effort.NONE),
+        ((FILM, sound(profile="Main")), MP4, Effort.AUDIO),
+        ((FILM, sound(codec="mp3", profile="", sample_rate=11025)), AVI, Effort.AUDIO),
+        ((FILM,), MP4, Effort.NONE),
+        ((SOUND,), MP4, Effort.NONE),
+        ((sound(codec="flac"),), "flac", Effort.AUDIO),
+        ((film(level=52), SOUND), MP4, Effort.NONE),
+        ((film(level=60), SOUND), MP4, Effort.TRANSCODE),
+        ((film(field_order="tt"), SOUND), MP4, Effort.TRANSCODE),
+        ((film(pixel_format="yuv420p10le", profile="High 10"), SOUND), MP4, Effort.TRANSCODE),
+        ((film(codec="hevc", profile="Main"), SOUND), MP4, Effort.TRANSCODE),
+        ((film(codec="av1", profile="Main", pixel_format="yuv420p10le"), SOUND), MP4, Effort.NONE),
+        ((film(codec="vp9", profile="Profile 0"), sound(codec="opus")), MKV, Effort.NONE),
+        ((film(codec="vp9", profile="Profile 0"), sound(codec="opus")), MP4, Effort.NONE),
+        ((film(codec="vp9", profile="Profile 1", pixel_format="yuv444p"), SOUND), MKV, Effort.TRANSCODE),
+        ((FILM, sound(codec="opus")), MP4, Effort.AUDIO),
+        ((film(rotation=90), SOUND), MP4, Effort.NONE),
+        ((film(width=321, height=181), SOUND), MP4, Effort.NONE),
+        ((film(frame_rate=None), SOUND), MP4, Effort.NONE),
+    ],
+)
+def test_only_what_does_not_play_is_changed(
+    streams: tuple[Stream, ...], container: str, effort: Effort
+) -> None:
+    assert planned(*streams, container=container).effort is effort
+
+
+def test_a_file_without_a_length_is_copied_into_one_that_has_it() -> None:
+    vp9, opus = film(codec="vp9", profile="Profile 0"), sound(codec="opus")
+    found = plan(probe(vp9, opus, duration=None), Target(), has=HAS)
+    assert (found.effort, found.suffix) == (Effort.REMUX, ".webm")
+    assert "length" in found.reason
+
+
+def test_vp8_stays_what_it_is_in_webm() -> None:
+    found = planned(film(codec="vp8", profile=""), sound(codec="ac3"))
+    assert (found.suffix, found.effort) == (".webm", Effort.AUDIO)
+    assert [x.becomes for x in found.streams] == ["vp8", "opus"]
+
+
+def test_webm_is_made_where_it_is_asked_for() -> None:
+    found = planned(FILM, SOUND, container=MP4, target=Target("webm", "av1"))
+    assert (found.suffix, found.effort) == (".webm", Effort.TRANSCODE)
+    assert [x.becomes for x in found.streams] == ["av1", "opus"]
+
+
+def test_an_original_is_kept_whatever_it_is() -> None:
+    found = planned(film(codec="hevc"), sound(codec="dts"), target=Target("original"))
+    assert (found.effort, found.while_downloading, found.arguments) == (Effort.NONE, False, ())
+
+
+def test_what_is_neither_seen_nor_heard_is_refused() -> None:
+    with pytest.raises(ConversionFailed) as caught:
+        planned(Stream(index=0, kind="subtitle", codec="subrip"), film(index=1, is_cover=True))
+    assert caught.value.code == "bad_media"
+
+
+def test_a_missing_encoder_is_named() -> None:
+    with pytest.raises(ConversionFailed, match="libx264") as caught:
+        plan(probe(film(codec="hevc")), Target(), has=frozenset())
+    assert (caught.value.code, bool(caught.value.hint)) == ("conversion_failed", True)
+
+
+@pytest.mark.parametrize("target", [Target("webm", "h264"), Target("avi"), Target("mp4", "hevc")])
+def test_a_target_that_cannot_be_made_is_refused(target: Target) -> None:
+    with pytest.raises(ConversionFailed, match="cannot be made"):
+        planned(FILM, SOUND, target=target)
+
+
+# the streams
+
+
+def test_covers_fonts_and_data_are_left_out_and_named() -> None:
+    cover = film(index=2, codec="mjpeg", is_cover=True)
+    others = [Stream(index=3, kind="attachment", codec="ttf"), Stream(index=4, kind="data")]
+    found = planned(FILM, SOUND, cover, *others)
+    assert [x.becomes for x in found.streams] == ["h264", "aac", None, None, None]
+    assert found.streams[2].reason == "a cover picture"
+    assert found.arguments.count("-map") == 2
+
+
+def test_a_still_before_the_film_is_not_taken_for_it() -> None:
+    found = planned(film(codec="png", pixel_format="rgb24"), film(index=1), sound(2))
+    assert [x.becomes for x in found.streams] == [None, "h264", "aac"]
+
+
+def test_the_default_sound_comes_first_and_commentary_last() -> None:
+    found = planned(
+        FILM,
+        sound(1, is_commentary=True, is_default=True),
+        sound(2),
+        sound(3, is_default=True, language="fr"),
+    )
+    assert kept_sounds(found) == ["3", "2", "1"]
+    flags = [found.arguments[found.arguments.index(f"-disposition:a:{i}") + 1] for i in range(3)]
+    assert flags == ["default", "0", "comment"]
+
+
+def test_a_viewer_gets_the_picture_and_the_default_sound() -> None:
+    found = planned(FILM, sound(1, codec="ac3"), sound(2, is_default=True))
+    assert [found.hls_arguments[i + 1] for i, x in enumerate(found.hls_arguments) if x == "-map"] == [
+        "0:0",
+        "0:2",
+    ]
+
+
+@pytest.mark.parametrize("wanted", ["de", "deu", "ger"])
+def test_a_language_has_several_codes(wanted: str) -> None:
+    found = planned(FILM, sound(1, language="eng"), sound(2, language="ger"), audio=(wanted,))
+    assert kept_sounds(found) == ["2"]
+    assert found.streams[1].reason == "not a chosen language"
+
+
+def test_one_language_is_not_another_that_begins_alike() -> None:
+    with pytest.raises(ConversionFailed, match="there is est"):
+        planned(FILM, sound(1, language="est"), audio=("es",))
+
+
+def test_the_first_chosen_language_is_the_default() -> None:
+    streams = FILM, sound(1, language="eng", is_default=True), sound(2, language="jpn")
+    assert kept_sounds(planned(*streams, audio=("ja", "en"))) == ["2", "1"]
+    assert planned(*streams, container=MP4).effort is Effort.NONE
+    assert planned(*streams, container=MP4, audio=("ja", "en")).effort is Effort.REMUX
+
+
+def test_what_cannot_be_told_is_left_out_with_a_warning() -> None:
+    found = planned(FILM, SOUND, sound(2, codec=""), container=MP4)
+    assert found.effort is Effort.REMUX
+    assert any("sound 2" in x for x in found.warnings)
+
+
+def test_subtitles_become_text_beside_the_video_or_are_named() -> None:
+    text = Stream(index=2, kind="subtitle", codec="ass")
+    image = Stream(index=3, kind="subtitle", codec="hdmv_pgs_subtitle", language="eng")
+    found = planned(FILM, SOUND, text, image)
+    assert found.streams[2].reason == "becomes WebVTT beside the video, without its styles"
+    assert len(found.warnings) == 1
+    assert "subtitles 3 (eng)" in found.warnings[0]
+    assert found.effort is Effort.REMUX
+
+
+# the picture
+
+
+def test_hdr_becomes_sdr_where_ffmpeg_can() -> None:
+    hdr = film(codec="hevc", pixel_format="yuv420p10le", transfer="smpte2084")
+    assert "tonemap" in filters(planned(hdr))
+    without = plan(probe(hdr), Target(), has=HAS - {"zscale"})
+    assert "tonemap" not in filters(without)
+    assert any("HDR" in x for x in without.warnings)
+
+
+def test_interlaced_becomes_progressive() -> None:
+    assert filters(planned(film(codec="mpeg2video", field_order="tt"))).startswith("bwdif")
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"width": 7680, "height": 4320}, "scale=3840:2160"),
+        ({"width": 4320, "height": 7680}, "scale=2160:3840"),
+        ({"width": 7680, "height": 4320, "rotation": 90}, "scale=2160:3840"),
+        ({"width": 1921, "height": 1081}, "scale=trunc(iw/2)*2:trunc(ih/2)*2"),
+        ({"width": 3840, "height": 2160, "frame_rate": 120.0}, "fps=60"),
+        ({"frame_rate": 1000.0}, "fps=60"),
+    ],
+)
+def test_the_picture_fits_what_devices_decode(fields: dict[str, Any], expected: str) -> None:
+    found = planned(film(codec="hevc", **fields))
+    assert expected in filters(found)
+    assert bool(found.warnings) == ("trunc" not in expected)
+
+
+# how long, and how large
+
+
+@pytest.mark.parametrize(
+    ("streams", "seconds"),
+    [
+        ((FILM, SOUND), 0.6),
+        ((FILM, sound(codec="ac3", channels=6)), 8.0),
+        ((film(codec="hevc"), SOUND), 206),
+        ((film(codec="hevc", width=1280, height=720), SOUND), 132),
+    ],
+)
+def test_the_time_is_about_what_was_measured(streams: tuple[Stream, ...], seconds: float) -> None:
+    assert planned(*streams).seconds == pytest.approx(seconds, rel=0.25)
+
+
+def test_the_size_of_a_copy_is_that_of_the_source() -> None:
+    assert planned(FILM, SOUND).bytes == 195_000_000
+    assert planned(FILM, sound(codec="ac3")).bytes == 195_000_000 + 300 * 20_000
+
+
+def test_what_is_not_known_is_not_guessed() -> None:
+    unknown = probe(film(codec="hevc"), SOUND, duration=None, size=None)
+    found = plan(unknown, Target(), has=HAS)
+    assert (found.seconds, found.bytes) == (None, None)
+
+
+# the outputs
+
+
+def test_a_copy_is_written_twice_and_a_picture_encoded_once() -> None:
+    target, playlist = Path("/t/film.mp4"), Path("/t/hls/index.m3u8")
+    copy = planned(FILM, SOUND).outputs(target, playlist)
+    assert (copy.count("-map"), "tee" in copy) == (4, False)
+    encoded = planned(film(codec="hevc"), SOUND).outputs(target, playlist)
+    assert (encoded.count("libx264"), "tee" in encoded) == (1, True)
+
+
+def test_one_of_the_two_may_be_left_out() -> None:
+    found = planned(film(codec="hevc"), SOUND)
+    assert found.outputs(Path("/t/film.mp4"))[-1] == "file:/t/film.mp4"
+    assert found.outputs(None, Path("/t/index.m3u8"))[-1] == "file:/t/index.m3u8"
+    assert found.outputs(None) == []
+
+
+# whatever a file says
+
+words = st.text(max_size=8)
+PICTURES = ["h264", "hevc", "vp8", "vp9", "av1", "mjpeg"]
+SOUNDS = ["aac", "mp3", "ac3", "opus", "vorbis", "pcm_s16le"]
+OTHERS = ["", "subrip", "ass", "dvd_subtitle", "ttf"]
+codecs = st.sampled_from([*PICTURES, *SOUNDS, *OTHERS])
+TITLE = "-vf {} 'title';%03d"
+
+
+@st.composite
+def any_stream(draw: st.DrawFn) -> Stream:
+    flags = {
+        name: draw(st.booleans())
+        for name in ("is_default", "is_cover", "is_commentary", "is_visual_impaired", "is_forced")
+    }
+    return Stream(
+        index=0,
+        kind=draw(st.sampled_from(["video", "audio", "subtitle", "attachment", "data"])),
+        codec=draw(codecs | words),
+        profile=draw(st.sampled_from(["", "High", "High 10", "LC", "Main", "Profile 0"]) | words),
+        language=draw(st.sampled_from([None, "eng", "jpn"])),
+        title=TITLE,
+        width=draw(st.integers(0, 40_000)),
+        height=draw(st.integers(0, 40_000)),
+        pixel_format=draw(st.sampled_from(["", "yuv420p", "yuv420p10le"]) | words),
+        level=draw(st.integers(0, 200)),
+        frame_rate=draw(st.none() | st.floats(0.001, 1000)),
+        field_order=draw(st.sampled_from(["", "progressive", "tt"]) | words),
+        transfer=draw(st.sampled_from(["", "bt709", "smpte2084"]) | words),
+        rotation=draw(st.sampled_from([0, 90, 180, 270])),
+        channels=draw(st.integers(0, 300)),
+        sample_rate=draw(st.integers(0, 400_000)),
+        bit_rate=draw(st.none() | st.integers(0, 2**40)),
+        **flags,
+    )
+
+
+@st.composite
+def any_probe(draw: st.DrawFn) -> Probe:
+    streams = draw(st.lists(any_stream(), min_size=1, max_size=8))
+    return Probe(
+        container=draw(st.sampled_from([MKV, MP4, AVI, "mp3", ""])),
+        duration=draw(st.none() | st.floats(0.001, 1e6)),
+        size=draw(st.none() | st.integers(0, 2**50)),
+        bit_rate=None,
+        streams=tuple(replace(x, index=i * 2) for i, x in enumerate(streams)),
+    )
+
+
+targets = st.sampled_from([Target(), Target("mp4", "av1"), Target("webm", "vp9"), Target("original")])
+
+
+def attempt(found: Probe, target: Target, audio: tuple[str, ...] = ()) -> Plan | None:
+    """None where there is a clear error instead."""
+    try:
+        return plan(found, target, has=HAS, audio=audio)
+    except ConversionFailed as error:
+        if not error.hint:
+            raise
+        return None
+
+
+@given(any_probe(), targets, st.sampled_from([(), ("en",), ("ja", "en")]))
+def test_every_file_has_a_plan_or_a_clear_error(found: Probe, target: Target, audio: tuple[str, ...]) -> None:
+    made = attempt(found, target, audio)
+    if made is None:
+        return
+    assert [x.index for x in made.streams] == [x.index for x in found.streams]
+    assert all(x.reason for x in made.streams)
+    assert (made.effort is Effort.NONE) == (not made.arguments) == (not made.while_downloading)
+    if made.arguments:
+        maps = {made.arguments[i + 1] for i, x in enumerate(made.arguments) if x == "-map"}
+        assert maps == {f"0:{x.index}" for x in made.streams if x.becomes}
+    else:
+        assert all(x.is_copied for x in made.streams)
+    assert made.bytes is None or made.bytes >= 0
+    assert made.seconds is None or made.seconds >= 0
+
+
+@given(any_probe(), targets)
+def test_no_word_of_the_file_reaches_the_command_line(found: Probe, target: Target) -> None:
+    streams = tuple(replace(x, language="eng", transfer="smpte2084") for x in found.streams)
+    marked = tuple(
+        replace(x, codec=x.codec or "none", field_order=TITLE, profile=TITLE, pixel_format=TITLE)
+        for x in streams
+    )
+    made = attempt(replace(found, container=TITLE, streams=marked), target)
+    if made is None:
+        return
+    command = [*made.input_arguments, *made.outputs(Path("/t/x.mp4"), Path("/t/i.m3u8"))]
+    assert not any("title" in part for part in command)
+
+
+@given(any_probe())
+def test_what_is_made_needs_nothing_more(found: Probe) -> None:
+    """The result of a plan, as it will be probed, plays: a second plan finds nothing to do."""
+    made = attempt(found, Target())
+    if made is None or made.effort is Effort.NONE:
+        return
+    by_index = {x.index: x for x in found.streams}
+    streams = []
+    for index, entry in ((i, x) for i, x in enumerate(made.streams) if x.becomes):
+        source = by_index[entry.index]
+        fresh = {"profile": "", "pixel_format": "yuv420p", "level": 0, "field_order": "", "transfer": ""}
+        streams.append(
+            replace(source, index=index, codec=entry.becomes, **({} if entry.is_copied else fresh))
+        )
+    container = MP4 if made.suffix == ".mp4" else MKV
+    after = Probe(container=container, duration=1.0, size=1, bit_rate=None, streams=tuple(streams))
+    assert plan(after, Target(), has=HAS).effort is Effort.NONE
