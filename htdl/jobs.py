@@ -133,6 +133,64 @@ class JobFile:
     output: str | None = None  # the converted file
 
 
+class ConversionState(StrEnum):
+    WAITING = "WAITING"  # for its turn, or to be planned
+    RUNNING = "RUNNING"
+    DONE = "DONE"  # `output` is whole and in place
+    FAILED = "FAILED"  # `error_code` and `error_message` say why
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversion:
+    """One row of `conversions`: what becomes of one video of a job.
+
+    `progress` is 0.0-100.0.  `effort` and `reason` say what is to be done and why, empty until it was looked
+    at: "none" (it plays as it is), "remux", "audio", "transcode".  `output` is where the result is, or will
+    be.  `speed` is in times its own length, `eta_seconds` -1 where unknown; both are not kept.
+    """
+
+    file_index: int
+    status: ConversionState = ConversionState.WAITING
+    progress: float = 0.0
+    effort: str = ""
+    reason: str = ""
+    output: str | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    attempts: int = 0  # how often it was begun and did not end well
+    created_at: str = ""
+    updated_at: str = ""
+    completed_at: str | None = None
+    speed: float | None = None
+    eta_seconds: int = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subtitle:
+    """One row of `subtitles`: a WebVTT file beside a video of a job.  `origin` says in words what it was made
+    of, `note` what was lost on the way.
+    """
+
+    file_index: int
+    path: str
+    language: str | None = None
+    title: str | None = None
+    origin: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CachedVideo:
+    """One row of `cached_videos`: a file that was made and is kept until it is not watched any more."""
+
+    path: str
+    job_id: str | None
+    video_id: str
+    bytes: int
+    last_access: str
+    pinned: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readiness:
     """Whether the job's main file can be watched now, and why.  `None` is "not known", never "no"."""
