@@ -70,8 +70,10 @@ class App:
         return self.client.request(method, API + path, body)
 
 
-def job_path(prefix: str) -> str:
-    """Raises NoSuchJob for what cannot be an id, so that no path is ever built of it."""
-    if not re.fullmatch(r"[0-9a-f-]+", prefix.lower()):
-        raise NoSuchJob(f"there is no job {prefix!r}", hint="`htdl status --all` lists them")
-    return f"/jobs/{prefix.lower()}"
+def job_path(name: str) -> str:
+    """Of a job by the first letters of its id, or by its video's id.  Raises NoSuchJob for what can be
+    neither, so that no path is ever built of it.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", name):
+        raise NoSuchJob(f"there is no job {name!r}", hint="`htdl status --all` lists them")
+    return f"/jobs/{name}"

@@ -87,7 +87,8 @@ class Verbs(click.Group):
 def command(ctx: click.Context, config: Path | None, socket: Path | None) -> None:
     """Download videos over BitTorrent, and watch them while they arrive.
 
-    A daemon does the work; these commands talk to it.  Downloads are named by the first letters of their id.
+    A daemon does the work; these commands talk to it.  A download is named by the first letters of its id, or
+    by its --video-id.
     """
     ctx.obj = App(os.environ, config=config, socket=socket)
 

@@ -292,4 +292,4 @@ class Book:
 
 def _named(db: sqlite_utils.Database, name: str) -> list[Job]:
     """The first two that may be meant."""
-    return (rows.find(db, name) or rows.of_video(db, name)) if name else []
+    return (rows.find(db, name.lower()) or rows.of_video(db, name)) if name else []

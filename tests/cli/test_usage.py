@@ -146,7 +146,7 @@ def test_global_options_win_over_the_environment(offline: Daemon, tmp_path: Path
 
 
 def test_an_id_never_becomes_a_path(offline: Daemon) -> None:
-    for prefix in ("../stats", "a/cancel", "?x", "", "ä"):
+    for prefix in ("../stats", "a/cancel", "?x", "", ".", "..", "ä"):
         result = offline.htdl("show", prefix)
         assert result.returncode == 4, prefix
 

@@ -105,6 +105,13 @@ def test_the_keys_of_a_video_application_are_kept(daemon: Daemon, swarm: Swarm) 
     assert completed(daemon, torrent, job.id).file_path == str(daemon.downloads / "film-7" / "video.mkv")
 
 
+def test_a_job_is_named_by_its_video_too(daemon: Daemon) -> None:
+    job = daemon.client.add("e" * 40, video_id="Film-7.1")
+    for name in ("Film-7.1", job.id, job.id[:5].upper()):
+        assert json.loads(daemon.htdl("show", name, "--json").stdout)["id"] == job.id
+    assert daemon.htdl("show", "Film-7").returncode == 4
+
+
 def test_without_keys_they_are_made_from_the_job_and_the_torrent(daemon: Daemon) -> None:
     job = daemon.client.add("e" * 40)
     assert job.video_id == job.id == str(uuid.UUID(job.id))
