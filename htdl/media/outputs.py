@@ -48,11 +48,11 @@ def _sound(number: int, track: Track) -> list[str]:
 
 
 def kept(container: str, target: Path) -> list[str]:
-    return [*_options(_MUXER[container]), f"file:{target}"]
+    return [*_options(_MUXER[container]), _url(target)]
 
 
 def shown(playlist: Path) -> list[str]:
-    return [*_options(_HLS), f"file:{playlist}"]
+    return [*_options(_HLS), _url(playlist)]
 
 
 def both(container: str, target: Path, playlist: Path, streams: str) -> list[str]:
@@ -70,7 +70,15 @@ def _options(options: dict[str, str]) -> list[str]:
 
 
 def _slave(options: dict[str, str], path: Path) -> str:
-    return f"[{':'.join(f'{key}={value}' for key, value in options.items())}]{_escaped(f'file:{path}')}"
+    return f"[{':'.join(f'{key}={value}' for key, value in options.items())}]{_escaped(_url(path))}"
+
+
+def _url(path: Path) -> str:
+    """With its protocol, so that no name is taken for an option.
+
+    A path needs a slash: hls writes all that follows the last one into the playlist, the protocol too.
+    """
+    return f"file:{path}" if path.is_absolute() else f"file:./{path}"
 
 
 def _escaped(text: str) -> str:

@@ -34,7 +34,7 @@ _ENCODERS: dict[str, tuple[str, ...]] = {
 class Track:
     """`encoder` is empty where the stream is copied: else the name, and options with `{}` for its number.
 
-    `cpu` is CPU seconds for a second of it, `bits` bits a second of the result (None: not known).
+    `cpu` is CPU seconds for a second of it, `bits` bits a second of the result, 0 of both where it is copied.
     """
 
     stream: Stream
@@ -42,7 +42,7 @@ class Track:
     reason: str
     encoder: tuple[str, ...] = ()
     cpu: float = 0.0
-    bits: float | None = None
+    bits: float = 0.0
     warnings: tuple[str, ...] = ()
 
     @property
@@ -51,7 +51,7 @@ class Track:
 
 
 def copied(stream: Stream) -> Track:
-    return Track(stream, stream.codec, f"{browsers.name(stream.codec)} plays as it is", bits=stream.bit_rate)
+    return Track(stream, stream.codec, f"{browsers.name(stream.codec)} plays as it is")
 
 
 def encoder(codec: str, has: frozenset[str]) -> tuple[str, ...]:

@@ -12,6 +12,8 @@ SEGMENT_SECONDS = 4  # a key frame begins each, so that a viewer's playlist is c
 
 _SLOWER = {"h264": 1.0, "vp9": 1.1, "av1": 2.4}  # than x264, measured
 
+_BITS = 0.1  # a pixel: what films have with these settings, a grainy one a little more
+
 # The most that level 5.2 decodes: 2 073 600 macroblocks a second (H.264, table A-1).
 _MOST_PIXELS = 4096 * 2160
 _MOST_RATE = 60
@@ -46,7 +48,7 @@ def picture(stream: Stream, container: str, codec: str, has: frozenset[str]) -> 
             f"expr:gte(t,n_forced*{SEGMENT_SECONDS})",
         ),
         cpu=_picture_cpu(stream, pixels, has) * _SLOWER[codec],
-        bits=_picture_bits(stream, pixels),
+        bits=_BITS * pixels,
         warnings=warnings,
     )
 
@@ -105,9 +107,3 @@ def _picture_cpu(stream: Stream, pixels: float, has: frozenset[str]) -> float:
     tonemap = 1.6 if stream.transfer in browsers.HDR and "zscale" in has else 1.0
     deinterlace = 1.2 if stream.field_order in browsers.INTERLACED else 1.0
     return (0.1 + 0.012e-6 * pixels) * tonemap * deinterlace
-
-
-def _picture_bits(stream: Stream, pixels: float) -> float:
-    """A tenth of a bit a pixel, as a film has with these settings; at most twice what the source has."""
-    bits = 0.1 * pixels
-    return min(bits, 2.0 * stream.bit_rate) if stream.bit_rate else bits

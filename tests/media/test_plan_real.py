@@ -271,3 +271,32 @@ def test_a_rotation_outlives_a_copy_and_is_carried_out_by_an_encoder(folder: Pat
     assert encoded
     assert (copied.rotation, copied.width, copied.height) == (before.rotation, 160, 120)
     assert (encoded.rotation, encoded.width, encoded.height) == (0, 120, 160)
+
+
+def test_a_folder_with_a_percent_sign_is_entered(folder: Path, tmp_path: Path) -> None:
+    source = made(Case(".mkv", X265, "ac3", TRANSCODE, "h264 aac"), folder)
+    planned = plan(probed(source), Target(), has=HAS)
+    (tmp_path / "100% %03d").mkdir()
+    arguments = planned.outputs(tmp_path / "100% %03d" / "film.mp4", Path("index.m3u8"))
+    command = [require("ffmpeg"), "-nostdin", "-v", "error", "-i", f"file:{source}", *arguments]
+    subprocess.run(command, cwd=tmp_path / "100% %03d", timeout=60, check=True)
+    for name in ("film.mp4", "index.m3u8"):
+        assert codecs(probed(tmp_path / "100% %03d" / name)) == "h264 aac"
+
+
+def test_frames_that_come_at_their_own_times_are_neither_doubled_nor_lost(
+    folder: Path, tmp_path: Path
+) -> None:
+    source = folder / "uneven.mkv"
+    uneven = "testsrc2=size=160x120:rate=50:duration=2,select=not(mod(n\\,7))+not(mod(n\\,11))"
+    ffmpeg("-f", "lavfi", "-i", uneven, "-fps_mode", "vfr", "-c:v", *X265.split(), source)
+    planned = plan(probed(source), Target(), has=HAS)
+    converted(source, planned, tmp_path / "film.mp4", tmp_path / "index.m3u8")
+    assert frame_times(tmp_path / "film.mp4") == pytest.approx(frame_times(source), abs=0.01)
+
+
+def frame_times(path: Path) -> list[float]:
+    command = [require("ffprobe"), "-v", "error", "-select_streams", "v", "-show_entries", "packet=pts_time"]
+    done = subprocess.run([*command, "-of", "csv=p=0", path], capture_output=True, text=True, check=True)
+    times = sorted(float(x.strip(",")) for x in done.stdout.split())
+    return [x - times[0] for x in times]
