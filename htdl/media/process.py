@@ -20,7 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-GRACE_SECONDS = 3.0  # between SIGTERM and SIGKILL; ffmpeg needs 0.3 to 0.75 s to end well (measured)
+# After the first SIGTERM, and after the second; then SIGKILL.  ffmpeg needs 0.3 to 0.75 s to end well, but
+# where it waits for bytes it heeds the second alone (measured).
+GRACE_SECONDS = (0.5, 2.5)
 TAIL_LINES = 50
 LINE_CHARACTERS = 500
 
@@ -104,7 +106,8 @@ async def run(
     try:
         stopped = await _reason_to_stop(work, out, limits, should_stop)
     finally:
-        await _end(process)
+        if process.returncode is None or not work.done():  # or what it started holds its pipes open
+            await _end(process)
         await asyncio.wait([work], timeout=_REAP_SECONDS)
     if stopped is None:
         work.result()  # raises what `on_line` raised
@@ -135,19 +138,27 @@ async def _reason_to_stop(
 
 
 async def _end(process: Process) -> None:
-    """Nothing when it has ended.  Cancelled once more, it kills at once."""
-    if process.returncode is not None:
-        return
-    _signal(process, signal.SIGTERM)
+    """Cancelled once more, it kills at once."""
+    has_ended = False
     try:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(GRACE_SECONDS):
-                await process.wait()
+        for seconds in GRACE_SECONDS:
+            _signal(process, signal.SIGTERM)
+            has_ended = await _has_ended(process, seconds)
+            if has_ended:
+                return
     finally:
-        _signal(process, signal.SIGKILL)  # also what it started itself, which may hold its pipes open
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_REAP_SECONDS):
-                await process.wait()
+        if not has_ended:
+            _signal(process, signal.SIGKILL)  # also what it started itself, which may hold its pipes open
+            await _has_ended(process, _REAP_SECONDS)
+
+
+async def _has_ended(process: Process, seconds: float) -> bool:
+    """Waits at most so long."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await process.wait()
+            return True
+    return False
 
 
 def _signal(process: Process, number: signal.Signals) -> None:

@@ -187,3 +187,10 @@ async def test_the_loop_goes_on_meanwhile() -> None:
 def test_last_words_say_something(lines: tuple[str, ...], words: str | None) -> None:
     done = Finished(code=1, stdout=b"", stderr=lines)
     assert done.last_words == (words or "Error opening input: Invalid data")
+
+
+async def test_what_outlives_it_and_holds_its_pipes_ends_too(tmp_path: Path) -> None:
+    """A wrapper that ends at once, and leaves another behind."""
+    done = await run(shell(f"sleep 60 & echo $! > {tmp_path}/inner"), Limits(seconds=0.3))
+    assert done.stopped == "it took longer than 0.3 s"
+    assert not lives(pid_in(tmp_path / "inner"))
