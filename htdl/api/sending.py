@@ -2,7 +2,8 @@
 
 Nothing is kept in memory.  One call of sendfile holds the event loop while the kernel copies, for as long as
 the client takes what it gets.  So all clients together get no more than BLOCK in one turn of the loop, some
-4 ms, but each LEAST_BLOCK: below that, calls cost more than copies.
+4 ms, but each LEAST_BLOCK: below that, calls cost more than copies.  What would wait for the disk is read by
+a thread first.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from io import FileIO
 
 from aiohttp import web
 
+from htdl.api import pagecache
 from htdl.errors import HtdlError
 from htdl.stream.opening import open_regular
 from htdl.stream.video import Video
@@ -68,9 +70,17 @@ class Body:
             while (readable := await reader.next(self._patience)) is not None:
                 file = await self.open()
                 while readable:
-                    size = max(LEAST_BLOCK, BLOCK // len(self._company))
-                    await self._send_block(file, readable[:size])
-                    readable = readable[size:]
+                    block = await self._loaded(file, readable)
+                    await self._send_block(file, block)
+                    readable = readable[len(block) :]
+
+    async def _loaded(self, file: FileIO, readable: range) -> range:
+        """The first of these bytes, as many as may be sent at once; they lie in memory, at least a moment."""
+        block = readable[: max(LEAST_BLOCK, BLOCK // len(self._company))]
+        if not pagecache.is_cached(file, block):
+            block = block[: pagecache.LOAD_BLOCK]
+            await asyncio.to_thread(pagecache.load, file, block)
+        return block
 
     def close(self) -> None:
         self._company.discard(self)
