@@ -11,14 +11,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from htdl.media import browsers
-from htdl.media.tracks import Track
+from htdl.media.tracks import SEGMENT_SECONDS, Track
 
 _MUXER = {browsers.MP4: {"f": "mp4", "movflags": "+faststart"}, browsers.WEBM: {"f": "webm"}}
 
 # An event playlist only grows, so that a player may begin and go back while it is made (RFC 8216, 4.3.3.5).
 _HLS = {
     "f": "hls",
-    "hls_time": "4",
+    "hls_time": str(SEGMENT_SECONDS),
     "hls_playlist_type": "event",
     "hls_segment_type": "fmp4",
     "hls_fmp4_init_filename": "init.mp4",

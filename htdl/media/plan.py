@@ -93,12 +93,15 @@ class Plan:
 def plan(probe: Probe, target: Target, *, has: frozenset[str], audio: tuple[str, ...] = ()) -> Plan:
     """`has`: the encoders and filters of this ffmpeg; `audio`: the languages to keep, all if empty.
 
-    Raises ConversionFailed: bad_media where there is neither picture nor sound, conversion_failed where the
-    target makes no sense, an encoder is missing, or no sound is in a wanted language.
+    Raises ConversionFailed: bad_media where there is neither picture nor sound, or a picture that cannot be
+    told; conversion_failed where the target makes no sense, an encoder is missing, or no sound is in a wanted
+    language.
     """
     film = _film(probe)
     if film is None and not any(x.codec for x in probe.audio):
         raise bad_media("the file", "it holds neither video nor audio")
+    if film is None and probe.video is not None:
+        raise bad_media("the file", "its picture is of a kind that is not known")
     if target.format == ORIGINAL:
         return _kept(probe, "kept as it is, as asked for")
     if target.codec not in _CODECS.get(target.format, ()):
@@ -125,7 +128,8 @@ def _container(probe: Probe, film: Stream | None, sounds: tuple[Stream, ...], ta
     if target.format == browsers.WEBM or film is None:
         return target.format
     is_webm = (
-        browsers.CONTAINERS.get(probe.container) == browsers.WEBM and film.codec in browsers.VIDEO["webm"]
+        browsers.CONTAINERS.get(probe.container) == browsers.WEBM
+        and film.codec in browsers.VIDEO[browsers.WEBM]
     )
     all_play = all(x.codec in browsers.AUDIO[browsers.WEBM] for x in sounds)
     return browsers.WEBM if film.codec == "vp8" or (is_webm and all_play) else browsers.MP4

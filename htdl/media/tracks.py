@@ -8,6 +8,8 @@ from htdl.errors import ConversionFailed
 from htdl.media import browsers
 from htdl.media.probe import Stream
 
+SEGMENT_SECONDS = 4  # a key frame begins each, so that a viewer's playlist is cut where it should be
+
 _ENCODERS: dict[str, tuple[str, ...]] = {
     "h264": ("libx264", "-preset", "veryfast", "-crf", "21", "-profile:v", "high"),
     # as quick as x264 at the same size; -deadline good takes six times as long (measured)
@@ -24,7 +26,8 @@ _ENCODERS: dict[str, tuple[str, ...]] = {
         "-b:v",
         "0",
     ),
-    "av1": ("libsvtav1", "-preset", "10", "-crf", "35"),
+    # from 10 on SVT-AV1 4 warns of artefacts
+    "av1": ("libsvtav1", "-preset", "9", "-crf", "35"),
     "aac": ("aac",),
     "opus": ("libopus",),
 }

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 from htdl.media import browsers
 from htdl.media.probe import Stream
-from htdl.media.tracks import Track, copied, encoder
+from htdl.media.tracks import SEGMENT_SECONDS, Track, copied, encoder
 
-SEGMENT_SECONDS = 4  # a key frame begins each, so that a viewer's playlist is cut where it should be
 
-_SLOWER = {"h264": 1.0, "vp9": 1.1, "av1": 2.4}  # than x264, measured
+_SLOWER = {"h264": 1.0, "vp9": 1.1, "av1": 3.3}  # than x264, measured
 
 _BITS = 0.1  # a pixel: what films have with these settings, a grainy one a little more
 
@@ -44,13 +43,18 @@ def picture(stream: Stream, container: str, codec: str, has: frozenset[str]) -> 
             ",".join(filters),
             "-fps_mode",
             "vfr",
-            "-force_key_frames",
-            f"expr:gte(t,n_forced*{SEGMENT_SECONDS})",
+            *_key_frames(rate),
         ),
         cpu=_picture_cpu(stream, pixels, has) * _SLOWER[codec],
         bits=_BITS * pixels,
         warnings=warnings,
     )
+
+
+def _key_frames(rate: float) -> tuple[str, ...]:
+    """By time; SVT-AV1 before 2.0 heeds the count of frames alone."""
+    frames = max(1, round(SEGMENT_SECONDS * rate))
+    return "-force_key_frames", f"expr:gte(t,n_forced*{SEGMENT_SECONDS})", "-g", str(frames)
 
 
 def _filters(stream: Stream, has: frozenset[str]) -> tuple[Sequence[str], tuple[str, ...]]:

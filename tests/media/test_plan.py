@@ -121,6 +121,11 @@ def test_what_is_neither_seen_nor_heard_is_refused() -> None:
     assert caught.value.code == "bad_media"
 
 
+def test_a_film_whose_picture_is_not_known_does_not_become_a_sound() -> None:
+    with pytest.raises(ConversionFailed, match="picture is of a kind"):
+        planned(film(codec=""), SOUND)
+
+
 def test_a_missing_encoder_is_named() -> None:
     with pytest.raises(ConversionFailed, match="libx264") as caught:
         plan(probe(film(codec="hevc")), Target(), has=frozenset())
