@@ -8,7 +8,6 @@ from htdl.media import browsers
 from htdl.media.probe import Stream
 from htdl.media.tracks import SEGMENT_SECONDS, Track, copied, encoder
 
-
 _SLOWER = {"h264": 1.0, "vp9": 1.1, "av1": 3.3}  # than x264, measured
 
 _BITS = 0.1  # a pixel: what films have with these settings, a grainy one a little more
@@ -52,7 +51,7 @@ def picture(stream: Stream, container: str, codec: str, has: frozenset[str]) -> 
 
 
 def _key_frames(rate: float) -> tuple[str, ...]:
-    """By time; SVT-AV1 before 2.0 heeds the count of frames alone."""
+    """By time, and by the count of frames: SVT-AV1 1.4 heeds no other (measured; 4.2 does)."""
     frames = max(1, round(SEGMENT_SECONDS * rate))
     return "-force_key_frames", f"expr:gte(t,n_forced*{SEGMENT_SECONDS})", "-g", str(frames)
 

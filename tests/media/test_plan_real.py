@@ -54,6 +54,8 @@ CASES = [
     Case(".mkv", X264, "", REMUX, "h264"),
     Case(".mkv", "", "ac3", AUDIO, "aac"),
     Case(".mkv", X265, "aac", TRANSCODE, "h264 aac"),
+    Case(".mkv", "mpeg4", "aac", TRANSCODE, "h264 aac", more="-t 0.2", size="4400x2100"),
+    Case(".mkv", X265 + " -r 240", "aac", TRANSCODE, "h264 aac"),
     Case(".mkv", X265 + "10le", "ac3", TRANSCODE, "h264 aac"),
     Case(".mkv", X265 + "10le", "aac", TRANSCODE, "h264 aac", more=HDR),
     Case(".mkv", X265 + "10le", "aac", TRANSCODE, "h264 aac", more="-color_trc arib-std-b67"),
