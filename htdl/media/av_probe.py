@@ -59,7 +59,7 @@ def main(arguments: list[str]) -> None:
 
 
 def _container(container: Any, av_error: type[Exception]) -> dict[str, Any]:
-    film = next((x for x in container.streams.video if not int(x.disposition) & _COVER), None)
+    film = next((x for x in container.streams.video if not x.disposition.value & _COVER), None)
     streams = [_stream(x) for x in container.streams]
     if film is not None and container.format.name.startswith(_WITH_A_MATRIX):
         with contextlib.suppress(av_error, StopIteration, OSError):  # a picture that cannot be decoded
@@ -75,7 +75,7 @@ def _container(container: Any, av_error: type[Exception]) -> dict[str, Any]:
 
 def _stream(stream: Any) -> dict[str, Any]:
     context = stream.codec_context
-    flags = int(stream.disposition)
+    flags = stream.disposition.value
     return {
         "index": stream.index,
         "codec_type": stream.type,

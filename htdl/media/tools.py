@@ -7,7 +7,7 @@ when its file has changed.
 from __future__ import annotations
 
 import asyncio
-import importlib.util
+import importlib.metadata
 import re
 import shutil
 from dataclasses import dataclass
@@ -27,6 +27,7 @@ _LOOKED_FOR = {
     "-filters": frozenset(_FILTERS.split()),
     "-muxers": frozenset(_MUXERS.split()),
 }
+_OLDEST_PYAV = (18, 1)
 _VERSION = re.compile(r"^ff\w+ version (\S+)")
 _NUMBERS = re.compile(r"n?(\d+)\.(\d+)")  # a build of a snapshot has none: "N-118372-g…", "2026-01-02-git-…"
 _LIMITS = Limits(seconds=20, memory=4 << 30, nice=0)
@@ -81,9 +82,18 @@ async def _find_ffprobe(configured: str, ffmpeg: str) -> str | None:
         if program.fault is None:
             return path
         faults.append(f"{path} {program.fault}")
-    if importlib.util.find_spec("av"):
+    if has_pyav():
         return None
-    raise _missing("ffprobe", "; ".join(faults) or "neither it nor PyAV is installed")
+    raise _missing("ffprobe", "; ".join(faults) or "neither it nor PyAV 18.1 is installed")
+
+
+def has_pyav() -> bool:
+    """Whether a PyAV is here, and tells all we ask: before 18.1 it knew no levels.  It is not loaded."""
+    try:
+        numbers = _NUMBERS.match(importlib.metadata.version("av"))
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return numbers is not None and (int(numbers.group(1)), int(numbers.group(2))) >= _OLDEST_PYAV
 
 
 def _missing(what: str, why: str) -> ConversionFailed:

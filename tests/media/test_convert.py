@@ -185,9 +185,9 @@ async def test_one_that_hangs_is_ended(bench: Make, tmp_path: Path) -> None:
         f"echo $$ > '{tmp_path}/pid'; echo out_time_us=5; echo progress=continue; exec sleep 60"
     )
     began = time.monotonic()
-    with pytest.raises(ConversionFailed, match=r"it hung: nothing came out of it for 0\.5 s"):
-        await one.convert(stall_seconds=0.5)
-    assert time.monotonic() - began < 5
+    with pytest.raises(ConversionFailed, match=r"it hung: nothing came out of it for 1\.5 s"):
+        await one.convert(stall_seconds=1.5)
+    assert time.monotonic() - began < 20
     assert not Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}").exists()
     assert len(one.steps) == 1
 
@@ -196,10 +196,10 @@ async def test_one_that_only_writes_does_not_hang(bench: Make) -> None:
     """As at the end of a large film, when the index is brought forward."""
     write = 'echo x >> "${last#file:}"; sleep 0.1'
     one = (await bench()).by(
-        f"for last; do :; done; for n in $(seq 20); do {write}; done; echo 'the end' >&2; exit 1"
+        f"for last; do :; done; for n in $(seq 25); do {write}; done; echo 'the end' >&2; exit 1"
     )
     with pytest.raises(ConversionFailed, match="the end"):
-        await one.convert(stall_seconds=0.6)
+        await one.convert(stall_seconds=1.2)
 
 
 async def test_the_time_without_bytes_does_not_count(bench: Make) -> None:

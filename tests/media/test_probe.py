@@ -145,7 +145,7 @@ async def test_one_that_hangs_is_ended(tmp_path: Path, tools: Tools) -> None:
     began = time.monotonic()
     with pytest.raises(ConversionFailed, match=r"it took longer than 0\.5 s"):
         await probe(hung, Source(str(clip(tmp_path, seconds=1))), seconds=0.5)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize(

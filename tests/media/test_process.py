@@ -80,7 +80,7 @@ async def test_a_time_limit() -> None:
     began = time.monotonic()
     done = await run(shell("sleep 60"), Limits(seconds=0.2))
     assert done.stopped == "it took longer than 0.2 s"
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
 
 
 async def test_a_reason_to_stop_is_its_last_word() -> None:
@@ -191,6 +191,10 @@ def test_last_words_say_something(lines: tuple[str, ...], words: str | None) -> 
 
 async def test_what_outlives_it_and_holds_its_pipes_ends_too(tmp_path: Path) -> None:
     """A wrapper that ends at once, and leaves another behind."""
-    done = await run(shell(f"sleep 60 & echo $! > {tmp_path}/inner"), Limits(seconds=0.3))
-    assert done.stopped == "it took longer than 0.3 s"
-    assert not lives(pid_in(tmp_path / "inner"))
+    inner = tmp_path / "inner"
+    done = await run(
+        shell(f"sleep 60 & echo $! > {inner}"),
+        should_stop=lambda: "enough" if inner.exists() and inner.read_text() else None,
+    )
+    assert done.stopped == "enough"
+    assert not lives(pid_in(inner))

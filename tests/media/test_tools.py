@@ -11,7 +11,7 @@ import pytest
 
 from htdl.errors import ConversionFailed
 from htdl.media.process import run
-from htdl.media.tools import NEEDED, find_tools, is_too_old, names_in
+from htdl.media.tools import NEEDED, find_tools, has_pyav, is_too_old, names_in
 from tests.tools import require
 
 imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
@@ -121,3 +121,17 @@ async def test_the_names_of_both_builds_are_read() -> None:
         assert path
         assert "hls" in names_in((await run([path, "-muxers"])).stdout.decode())
         assert "bwdif" in names_in((await run([path, "-filters"])).stdout.decode())
+
+
+async def test_a_pyav_that_is_too_old_is_none(
+    no_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What pip leaves of an installation, in a folder that is looked in first."""
+    folder = tmp_path / "site" / "av-14.2.0.dist-info"
+    folder.mkdir(parents=True)
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: av\nVersion: 14.2.0\n")
+    assert has_pyav()
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    assert not has_pyav()
+    with pytest.raises(ConversionFailed, match="no ffprobe that serves was found: neither it nor PyAV"):
+        await find_tools("ffmpeg", "ffprobe")
