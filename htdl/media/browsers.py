@@ -53,6 +53,10 @@ _NAMES = {
     "vorbis": "Vorbis",
     "theora": "Theora",
     "prores": "ProRes",
+    "hdmv_pgs_subtitle": "PGS",
+    "pgssub": "PGS",
+    "dvd_subtitle": "VobSub",
+    "dvb_subtitle": "DVB",
 }
 
 

@@ -8,6 +8,7 @@ from htdl.media.probe import Probe, Stream
 STILLS = frozenset({"mjpeg", "png", "bmp", "gif", "webp", "tiff"})
 
 STYLED = frozenset({"ass", "ssa"})
+PICTURES = frozenset({"hdmv_pgs_subtitle", "pgssub", "dvd_subtitle", "dvb_subtitle", "xsub"})
 TEXT = STYLED | {"subrip", "srt", "mov_text", "webvtt", "text", "microdvd", "sami", "subviewer", "eia_608"}
 
 
@@ -42,9 +43,11 @@ def warnings(probe: Probe) -> tuple[str, ...]:
 
 
 def _subtitle(stream: Stream) -> str:
+    what = browsers.name(stream.codec)
+    if stream.codec in PICTURES:
+        return f"{what} subtitles are pictures, and cannot become text"
     if stream.codec not in TEXT:
-        return f"{browsers.name(stream.codec)} holds no text that could become WebVTT" if stream.codec else \
-            "of a kind that is not known"  # fmt: skip
+        return f"{what} cannot become WebVTT" if stream.codec else "of a kind that is not known"
     styles = ", without its styles" if stream.codec in STYLED else ""
     return f"becomes WebVTT beside the video{styles}"
 

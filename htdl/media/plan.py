@@ -124,23 +124,20 @@ def _film(probe: Probe) -> Stream | None:
 
 
 def _container(probe: Probe, film: Stream | None, sounds: tuple[Stream, ...], target: Target) -> str:
-    """MP4, but for what only WebM holds or what is WebM already."""
-    if target.format == browsers.WEBM or film is None:
+    """MP4, but for a picture that plays and that only WebM holds, or that is in WebM with all its sounds."""
+    if target.format == browsers.WEBM or film is None or browsers.picture_fault(film, browsers.WEBM):
         return target.format
-    is_webm = (
-        browsers.CONTAINERS.get(probe.container) == browsers.WEBM
-        and film.codec in browsers.VIDEO[browsers.WEBM]
+    is_there = browsers.CONTAINERS.get(probe.container) == browsers.WEBM and all(
+        browsers.sound_fault(x, browsers.WEBM, film.codec) is None for x in sounds
     )
-    all_play = all(x.codec in browsers.AUDIO[browsers.WEBM] for x in sounds)
-    return browsers.WEBM if film.codec == "vp8" or (is_webm and all_play) else browsers.MP4
+    return browsers.WEBM if is_there or film.codec not in browsers.VIDEO[browsers.MP4] else browsers.MP4
 
 
 def _tracks(
     film: Stream | None, sounds: tuple[Stream, ...], container: str, target: Target, has: frozenset[str]
 ) -> list[Track]:
     """In the order of the result: the picture, then the sounds."""
-    codec = target.codec if target.codec in _CODECS[container] else "vp9"
-    pictures = [video_plan.picture(film, container, codec, has)] if film else []
+    pictures = [video_plan.picture(film, container, target.codec, has)] if film else []
     beside = pictures[0].becomes if pictures else None
     return pictures + [audio_plan.sound(x, container, beside, has) for x in sounds]
 

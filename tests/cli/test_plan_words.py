@@ -83,7 +83,7 @@ def test_a_drawing_fits_and_loses_no_reason(width: int) -> None:
     assert all(cell_len(x) <= width for x in lines)
     told = " ".join(" ".join(lines).split())
     assert "HEVC does not play in every browser" in told
-    assert "holds no text that could become WebVTT" in told
+    assert "PGS subtitles are pictures" in told
 
 
 def test_a_title_cannot_command_the_terminal() -> None:

@@ -104,6 +104,11 @@ def test_vp8_stays_what_it_is_in_webm() -> None:
     assert [x.becomes for x in found.streams] == ["vp8", "opus"]
 
 
+def test_a_picture_of_webm_that_does_not_play_becomes_what_was_asked_for() -> None:
+    found = planned(film(codec="vp8", profile="", pixel_format="yuva420p"), sound(codec="opus"))
+    assert (found.suffix, [x.becomes for x in found.streams]) == (".mp4", ["h264", "aac"])
+
+
 def test_webm_is_made_where_it_is_asked_for() -> None:
     found = planned(FILM, SOUND, container=MP4, target=Target("webm", "av1"))
     assert (found.suffix, found.effort) == (".webm", Effort.TRANSCODE)
