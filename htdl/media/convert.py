@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import signal
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -200,6 +201,8 @@ def time_of(seconds: float) -> str:
 def _failure(done: Finished, source: Source) -> HtdlError:
     if done.stopped is None and any(words in line for line in done.stderr for words in _FULL_WORDS):
         return _disk_full(source)
+    if done.code == -signal.SIGXFSZ:
+        return _failed(source, "what came out grew far larger than it should")
     return _failed(source, words_about(done, source))
 
 

@@ -168,6 +168,7 @@ async def test_what_was_there_stays_when_it_fails(bench: Make) -> None:
             "words of ffmpeg",
         ),
         ("kill -SEGV $$", "it was ended by SIGSEGV"),
+        ("kill -XFSZ $$", "what came out grew far larger than it should"),
         ("exit 0", "what came out cannot be read"),
         ("exit 7", "it ended with 7"),
         ('for last; do :; done; head -c 5000 /dev/urandom > "${last#file:}"', "what came out cannot be read"),
