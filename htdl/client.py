@@ -69,7 +69,8 @@ class Client:
         paused: bool = False,
     ) -> JobInfo:
         """Download a magnet, info-hash or http(s) URL, or the bytes of a .torrent.  The fields are
-        AddRequest's.  A torrent that has a living job gets no second one: that job is returned.
+        AddRequest's.  A torrent that has a job already, living or complete with its files, gets no second
+        one: that job is returned.
         """
         request = AddRequest(
             source=source,
@@ -97,7 +98,7 @@ class Client:
         return [wire.job_info(x) for x in self.request("GET", f"{wire.API}/jobs?{query}")[0]]
 
     def job(self, job_id: str) -> JobInfo:
-        """`job_id` may be any unique prefix, here and below."""
+        """`job_id` may be any unique prefix, or the job's video id, here and below."""
         return self._job("GET", job_id)
 
     def cancel(self, job_id: str, delete: bool = False) -> JobInfo:

@@ -17,7 +17,7 @@ from htdl.jobs import Blocked, Job, JobFile, JobView, Readiness, State, StreamIn
 
 API = "/api/v1"
 VERSION_HEADER = "Htdl-Version"
-EXISTING_HEADER = "Htdl-Existing"  # "true": the torrent has a living job already
+EXISTING_HEADER = "Htdl-Existing"  # "true": the torrent has a job already, living or complete
 TOTAL_HEADER = "Htdl-Total"  # how many jobs a list would have without its limit
 MAX_REQUEST_BYTES = 16 << 20  # a .torrent of 10 MiB in base64, and its frame
 

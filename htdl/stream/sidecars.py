@@ -11,19 +11,21 @@ from htdl.stream.kinds import is_video, suffix
 
 SUBTITLES = frozenset((".ass", ".srt", ".ssa", ".vtt"))
 WEB = frozenset((".srt", ".vtt"))  # those that a browser can be given
+MOST_SUBTITLES = 100  # of one video: each view of its job has them
 
 _LANGUAGE = re.compile(r"[._ -]([a-z]{2,3}(?:-[a-z]{2,4})?)$", re.IGNORECASE)
 
 
 def subtitles_of(video: JobFile, files: Sequence[JobFile]) -> list[JobFile]:
     """The wanted text subtitles of a video: all where it is the only one, else those that carry its name, in
-    their own or in their folder's (Subs/Film.2020/2_English.srt).
+    their own or in their folder's (Subs/Film.2020/2_English.srt).  The first MOST_SUBTITLES of them.
     """
     subtitles = [file for file in files if file.wanted and suffix(file.path) in SUBTITLES]
     if not subtitles or sum(file.wanted and is_video(file.path) for file in files) <= 1:
-        return subtitles
+        return subtitles[:MOST_SUBTITLES]
     name = PurePosixPath(video.path).stem.casefold()
-    return [file for file in subtitles if _carries(name, PurePosixPath(file.path))]
+    likely = [file for file in subtitles if name in file.path.casefold()]  # a look at each path takes long
+    return [file for file in likely if _carries(name, PurePosixPath(file.path))][:MOST_SUBTITLES]
 
 
 def language(file: JobFile) -> str:

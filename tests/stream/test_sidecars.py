@@ -32,6 +32,13 @@ def test_of_several_videos_each_has_those_that_carry_its_name() -> None:
     assert paths_of(job[1], job) == ["S/e10.vtt"]
 
 
+def test_no_video_has_more_subtitles_than_can_be_shown() -> None:
+    film = files("Film.mkv", *(f"{number}.srt" for number in range(500)))
+    series = files("a.mkv", "b.mkv", *(f"a.{number}.srt" for number in range(500)))
+    for job in (film, series):
+        assert len(paths_of(job[0], job)) == sidecars.MOST_SUBTITLES
+
+
 def test_subtitles_that_are_not_wanted_are_none() -> None:
     job = files("Film.mp4", "Film.srt", unwanted="Film.srt")
     assert paths_of(job[0], job) == []
