@@ -137,7 +137,13 @@ CREATE INDEX cached_videos_job_id ON cached_videos (job_id);
 CREATE INDEX cached_videos_last_access ON cached_videos (last_access);
 """
 
-MIGRATIONS = (Migration("jobs", _JOBS), Migration("media", _MEDIA))
+_WORDS = """
+ALTER TABLE conversions ADD COLUMN effort TEXT NOT NULL DEFAULT '';
+ALTER TABLE conversions ADD COLUMN reason TEXT NOT NULL DEFAULT '';
+ALTER TABLE subtitles ADD COLUMN note TEXT NOT NULL DEFAULT '';
+"""
+
+MIGRATIONS = (Migration("jobs", _JOBS), Migration("media", _MEDIA), Migration("words", _WORDS))
 """Number 1 is the first."""
 
 
