@@ -1,0 +1,123 @@
+"""What of the kept files goes, and why.  Pure.
+
+First whatever nobody has watched for too long, then, while the cache is larger than it may be, sources whose
+videos are converted, then whatever was not watched for the longest time.  What is pinned or in use stays.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+Data = tuple[int, int]  # device and inode
+Names = Counter[Data | None]  # how many names each has
+
+
+class Kind(StrEnum):
+    SOURCE = "source"  # a file of a torrent
+    RESULT = "result"  # a video that was made of one
+    SUBTITLE = "subtitle"  # goes with its video, never alone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """One file.  `bytes` is what it takes on disk, 0 when it is not there; `data` names what it holds: equal
+    for two names of the same bytes, which are free only without both.  `in_use` is also what is being made,
+    downloaded or seeded.  A source is `spare` when all of its job is converted and it no longer seeds.
+    """
+
+    path: str
+    home: str  # the folder that it must lie in to be removed
+    kind: Kind
+    job: str | None
+    file: int | None  # its index in the job's torrent, or that of what it was made of
+    bytes: int
+    data: Data | None
+    last_access: datetime
+    pinned: bool = False
+    in_use: bool = False
+    spare: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    video: Kept
+    reason: str
+
+
+def decide(
+    videos: Sequence[Kept], *, now: datetime, ttl_days: int, max_size: int, used: int
+) -> list[Removal]:
+    """What is to be removed, in this order.  `ttl_days` 0 is never by age, `max_size` 0 no limit; `used` is
+    the bytes of all of `videos`.
+    """
+    names = Counter(video.data for video in videos)
+    may_go = sorted(
+        (x for x in videos if x.kind is not Kind.SUBTITLE and not x.pinned and not x.in_use),
+        key=lambda x: (x.last_access, x.path),
+    )
+    expired = [x for x in may_go if ttl_days and _age(x, now) >= ttl_days]
+    removals = [Removal(x, f"not watched for {_days(_age(x, now))}") for x in expired]
+    over = used - sum(_freed(expired, names)) - max_size
+    if max_size and over > 0:
+        rest = may_go[len(expired) :]  # the oldest come first
+        removals += _make_room(rest, names, over, f"the cache is over its {size(max_size)}")
+    return [*removals, *_left_alone(videos, [x.video for x in removals])]
+
+
+def used(videos: Iterable[Kept]) -> int:
+    """Bytes that these take on disk, those with several names counted once."""
+    return sum({video.data: video.bytes for video in videos}.values())
+
+
+def size(count: int) -> str:
+    """20 GiB, 1.5 GiB, 300 MiB"""
+    for unit, power in (("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)):
+        if count >= 1 << power:
+            return f"{round(count / (1 << power), 1):g} {unit}"
+    return f"{count} bytes"
+
+
+def _make_room(rest: Sequence[Kept], names: Names, over: int, why: str) -> Iterator[Removal]:
+    """So many of these that they free `over` bytes; none that would free nothing."""
+    removable = Counter(video.data for video in rest)
+    useful = [x for x in rest if x.bytes and removable[x.data] == names[x.data]]
+    spare = [x for x in useful if x.spare and names[x.data] == 1]
+    paths = {x.path for x in spare}
+    for video in (*spare, *(x for x in useful if x.path not in paths)):
+        if over <= 0:
+            return
+        over -= sum(_freed([video], names))
+        words = "source of what is converted" if video.path in paths else "least recently watched"
+        yield Removal(video, f"{why}: {words}")
+
+
+def _freed(videos: Iterable[Kept], names: Names) -> Iterator[int]:
+    """The bytes that each of these frees as it goes: those of its data with the last of its `names`, which
+    are counted down.
+    """
+    for video in videos:
+        names[video.data] -= 1
+        yield video.bytes if names[video.data] == 0 else 0
+
+
+def _left_alone(videos: Sequence[Kept], gone: Sequence[Kept]) -> Iterator[Removal]:
+    """The subtitles of videos of which nothing stays."""
+    paths = {x.path for x in gone}
+    stay = {(x.job, x.file) for x in videos if x.kind is not Kind.SUBTITLE and x.path not in paths}
+    without = {(x.job, x.file) for x in gone} - stay
+    for video in videos:
+        if video.kind is Kind.SUBTITLE and (video.job, video.file) in without:
+            yield Removal(video, "its video is removed")
+
+
+def _age(video: Kept, now: datetime) -> int:
+    """Whole days since it was watched."""
+    return (now - video.last_access).days
+
+
+def _days(count: int) -> str:
+    return f"{count} day{'' if count == 1 else 's'}"
