@@ -43,7 +43,7 @@ ROOMS = {
     "store": room("errors jobs", "sqlite_utils", "SQL lives here, decisions do not", "time datetime"),
     "torrent": room("errors config", "libtorrent aiohttp", "libtorrent is seen from nowhere else"),
     "stream": room("errors jobs", "", "states what it needs, knows neither torrent nor HTTP", "socket http"),
-    "media": room("errors config", "av imageio_ffmpeg", "ffmpeg is seen from nowhere else"),
+    "media": room("errors config", "av imageio_ffmpeg charset_normalizer", "ffmpeg is seen from nowhere else"),
     "core": room(
         "errors paths jobs events config store stream media torrent",
         "sqlite_utils",
@@ -76,6 +76,7 @@ NARROW = {
     ("torrent", "aiohttp"): {"torrent/fetch.py"},
     ("media", "av"): {"media/av_probe.py"},  # a crash of its C code must not be the daemon's
     ("media", "imageio_ffmpeg"): {"media/tools.py"},
+    ("media", "charset_normalizer"): {"media/encodings.py"},  # which believes it for some scripts alone
     ("cli", "daemon"): {"cli/daemon.py"},
     ("cli", "config"): {"cli/config.py"},
     ("core", "torrent"): "torrent.api, and torrent.pieces, which is plain data",
