@@ -17,9 +17,13 @@ Names = Counter[Data | None]  # how many names each has
 
 
 class Kind(StrEnum):
-    SOURCE = "source"  # a file of a torrent
+    SOURCE = "source"  # a video of a torrent
     RESULT = "result"  # a video that was made of one
     SUBTITLE = "subtitle"  # goes with its video, never alone
+    SIDE = "side"  # any other file of a torrent; goes with the last of the job's videos
+
+
+VIDEOS = frozenset({Kind.SOURCE, Kind.RESULT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +60,7 @@ def decide(
     """
     names = Counter(video.data for video in videos)
     may_go = sorted(
-        (x for x in videos if x.kind is not Kind.SUBTITLE and not x.pinned and not x.in_use),
+        (x for x in videos if x.kind in VIDEOS and not x.pinned and not x.in_use),
         key=lambda x: (x.last_access, x.path),
     )
     expired = [x for x in may_go if ttl_days and _age(x, now) >= ttl_days]
@@ -105,13 +109,16 @@ def _freed(videos: Iterable[Kept], names: Names) -> Iterator[int]:
 
 
 def _left_alone(videos: Sequence[Kept], gone: Sequence[Kept]) -> Iterator[Removal]:
-    """The subtitles of videos of which nothing stays."""
+    """What belongs to videos of which nothing stays."""
     paths = {x.path for x in gone}
-    stay = {(x.job, x.file) for x in videos if x.kind is not Kind.SUBTITLE and x.path not in paths}
-    without = {(x.job, x.file) for x in gone} - stay
-    for video in videos:
-        if video.kind is Kind.SUBTITLE and (video.job, video.file) in without:
-            yield Removal(video, "its video is removed")
+    stay = [x for x in videos if x.kind in VIDEOS and x.path not in paths]
+    files = {(x.job, x.file) for x in gone} - {(x.job, x.file) for x in stay}
+    jobs = {x.job for x in gone} - {x.job for x in stay}
+    for one in videos:
+        if one.kind is Kind.SUBTITLE and (one.job, one.file) in files:
+            yield Removal(one, "its video is removed")
+        if one.kind is Kind.SIDE and one.job in jobs:
+            yield Removal(one, "the videos beside it are removed")
 
 
 def _age(video: Kept, now: datetime) -> int:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from htdl.core.cleaning import Kept, Kind, Removal, decide, size, used
+from htdl.core.cleaning import VIDEOS, Kept, Kind, Removal, decide, size, used
 
 NOW = datetime(2024, 5, 31, 12, tzinfo=UTC)
 GIB = 1 << 30
@@ -106,6 +106,14 @@ def test_subtitles_go_with_the_last_of_their_video() -> None:
     assert not gone(subtitle, ttl_days=30, max_size=1)
 
 
+def test_side_files_go_with_the_last_video_of_their_job() -> None:
+    side = kept("side", 99, job="j", kind=Kind.SIDE)
+    one, two = kept("one", 40, job="j"), kept("two", 1, job="j", file=1)
+    assert list(gone(side, one, two, ttl_days=30)) == ["one"]
+    assert list(gone(side, one, replace(two, job="other"), ttl_days=30)) == ["one", "side"]
+    assert not gone(replace(side, spare=True), max_size=1)
+
+
 def test_a_clock_that_was_set_back_removes_nothing_by_age() -> None:
     assert not gone(kept("a", -400), ttl_days=1)
 
@@ -148,12 +156,12 @@ def test_nothing_protected_goes_and_nothing_goes_twice(
     paths = [x.video.path for x in removals]
     assert len(paths) == len(set(paths))
     assert all(x.reason for x in removals)
-    assert not any(x.video.kind is not Kind.SUBTITLE and (x.video.pinned or x.video.in_use) for x in removals)
+    assert not any(x.video.kind in VIDEOS and (x.video.pinned or x.video.in_use) for x in removals)
 
 
 @given(kept_ones(), st.integers(1, 40))
 def test_the_quota_holds_then_or_what_is_left_frees_nothing(videos: list[Kept], max_size: int) -> None:
     paths = {x.video.path for x in decided(videos, 0, max_size)}
     left = [x for x in videos if x.path not in paths]
-    held = {x.data for x in left if x.pinned or x.in_use or x.kind is Kind.SUBTITLE}
+    held = {x.data for x in videos if x.pinned or x.in_use or x.kind not in VIDEOS}
     assert used(left) <= max_size or all(x.data in held for x in left)
