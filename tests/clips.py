@@ -147,3 +147,37 @@ def turned_clip(folder: Path) -> Path:
     data = flat.read_bytes()  # no option of ffmpeg turns a copy in all versions
     path.write_bytes(data[: (at := data.index(b"tkhd"))] + data[at:].replace(_UPRIGHT, _TURNED, 1))
     return path
+
+
+def subtitled_clip(folder: Path, suffix: str = ".mkv", *, seconds: int = 30) -> Path:
+    """A cue a second.  A Matroska holds SubRip, SubRip of the same language, ASS, WebVTT with places, and
+    pictures (in name: no encoder makes them of words); an MP4 holds two tracks of mov_text, its index first.
+    """
+    srt, ass, vtt = (folder / f"said{seconds}{x}" for x in (".srt", ".ass", ".vtt"))
+    srt.write_text("\n".join(_cue(second) for second in range(seconds)))
+    for path in (ass, vtt):
+        _make(path, ["-i", str(srt)], seconds)
+    vtt.write_text(vtt.read_text().replace("00:01.000\n", "00:01.000 line:0\n", 1))
+    picture = ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25"]
+    path = folder / f"subtitled-{seconds}s{suffix}"
+    if suffix == ".mp4":
+        inputs, codec = [srt, srt], ["-c:s", "mov_text", "-movflags", "+faststart"]
+    else:
+        inputs, codec = [srt, srt, ass, vtt, srt], ["-c:s", "copy"]
+    words = [part for x in inputs for part in ("-i", str(x))]
+    maps = [part for x in range(len(inputs) + 1) for part in ("-map", str(x))]
+    named = [
+        "-metadata:s:s:0",
+        "language=eng",
+        "-metadata:s:s:1",
+        "language=eng",
+        "-metadata:s:s:2",
+        "language=fre",
+    ]
+    named = named if suffix == ".mkv" else named[:4]
+    _make(path, [*picture, *words, *maps, *_H264, *codec, *named], seconds)
+    data = path.read_bytes()
+    at = data.rfind(b"S_TEXT/UTF8")
+    if at > 0:  # a string of EBML may end with zeros (RFC 8794, 7.4)
+        path.write_bytes(data[:at] + b"S_HDMV/PGS\0" + data[at + 11 :])
+    return path
