@@ -27,7 +27,7 @@ from htdl.media.process import Finished, Limits, run
 from htdl.media.source import FORMATS, Source
 from htdl.media.subtitle_names import Kind, file_names, of_file, of_stream
 from htdl.media.tools import Tools
-from htdl.media.webvtt import render
+from htdl.media.webvtt import MAX_CUES, render
 
 MAX_TRACKS = 50
 MAX_BYTES = 20 << 20  # of each track or file
@@ -199,11 +199,16 @@ def _make(
         return replace(made, note=words)
     found = read(decode(data, made.kind.language), frame_rate, lambda: time.monotonic() < ends)
     text, cues = render(found.cues)
-    cut = f"read up to {MAX_BYTES >> 20} MiB" if is_cut else ""
-    late = "not read to its end: it took too long" if time.monotonic() >= ends else ""
+    notes = [
+        made.note,
+        found.lost if cues else "",
+        f"read up to {MAX_BYTES >> 20} MiB" if is_cut else "",
+        "not read to its end: it took too long" if time.monotonic() >= ends else "",
+        f"the first {MAX_CUES} cues" if cues == MAX_CUES else "",
+    ]
+    note = "; ".join(filter(None, notes))
     if not cues:
-        return replace(made, note=made.note or late or "it holds no subtitles that can be read")
-    note = "; ".join(x for x in (made.note, found.lost, cut, late) if x)
+        return replace(made, note=note or "it holds no subtitles that can be read")
     try:
         _put(text, target)
     except OSError as exc:

@@ -19,6 +19,7 @@ from htdl.media.source import Source
 from htdl.media.subtitle_names import Kind
 from htdl.media.subtitles import MAX_BYTES, Extracted, convert_sidecar, extract, sidecars
 from htdl.media.tools import Tools, find_tools
+from htdl.media.webvtt import MAX_CUES
 from tests.clips import clip, rich_clip, subtitled_clip
 from tests.ports import free_port
 from tests.waiting import until
@@ -286,6 +287,12 @@ async def test_a_large_file_is_read_up_to_a_bound(tmp_path: Path) -> None:
     )
     made = await sidecar(tmp_path / "Film.srt", data)
     assert (made.cues, made.note) == (1, "read up to 20 MiB")
+
+
+async def test_only_so_many_cues_are_kept(tmp_path: Path) -> None:
+    times = (f"{i // 3600:02d}:{i // 60 % 60:02d}:{i % 60:02d}" for i in range(MAX_CUES + 1))
+    made = await sidecar(tmp_path / "Film.srt", "".join(f"{x},000 --> {x},900\na\n" for x in times).encode())
+    assert (made.cues, made.note) == (MAX_CUES, "the first 100000 cues")
 
 
 async def test_reading_is_bounded_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
