@@ -43,7 +43,9 @@ ROOMS = {
     "store": room("errors jobs", "sqlite_utils", "SQL lives here, decisions do not", "time datetime"),
     "torrent": room("errors config", "libtorrent aiohttp", "libtorrent is seen from nowhere else"),
     "stream": room("errors jobs", "", "states what it needs, knows neither torrent nor HTTP", "socket http"),
-    "media": room("errors config", "av imageio_ffmpeg charset_normalizer", "ffmpeg is seen from nowhere else"),
+    "media": room(
+        "errors config", "av imageio_ffmpeg charset_normalizer", "ffmpeg is seen from nowhere else"
+    ),
     "core": room(
         "errors paths jobs events config store stream media torrent",
         "sqlite_utils",
