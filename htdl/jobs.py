@@ -248,6 +248,8 @@ class JobView:
     files: tuple[JobFile, ...]
     readiness: Readiness
     stream_url: str | None = None  # of the main file; None while there is no file, or no video server
+    conversion: Conversion | None = None  # of the main file
+    conversions: tuple[Conversion, ...] = ()
     subtitles: tuple[SubtitleLink, ...] = ()  # of the main file
 
 

@@ -13,7 +13,19 @@ from typing import Any
 
 from htdl import errors
 from htdl.events import Event
-from htdl.jobs import Blocked, Job, JobFile, JobView, Readiness, State, StreamInfo, SubtitleLink, Wish
+from htdl.jobs import (
+    Blocked,
+    Conversion,
+    ConversionState,
+    Job,
+    JobFile,
+    JobView,
+    Readiness,
+    State,
+    StreamInfo,
+    SubtitleLink,
+    Wish,
+)
 
 API = "/api/v1"
 VERSION_HEADER = "Htdl-Version"
@@ -55,7 +67,8 @@ class JobInfo(Job):
     progress_exact: float = 0.0  # 0.0-100.0
     files: tuple[JobFile, ...] = ()
     readiness: Readiness | None = None
-    conversion: dict[str, Any] | None = None
+    conversion: Conversion | None = None  # of the main file
+    conversions: tuple[Conversion, ...] = ()
     stream_url: str | None = None
     subtitles: tuple[SubtitleLink, ...] = ()
 
@@ -89,7 +102,8 @@ def job_object(view: JobView) -> dict[str, Any]:
     fields["progress_exact"] = progress_exact(job)
     fields["files"] = view.files
     fields["readiness"] = view.readiness
-    fields["conversion"] = None
+    fields["conversion"] = view.conversion
+    fields["conversions"] = view.conversions
     fields["stream_url"] = view.stream_url
     fields["subtitles"] = view.subtitles
     return fields
@@ -101,6 +115,9 @@ def job_info(fields: Mapping[str, Any]) -> JobInfo:
     own["files"] = tuple(JobFile(**known(JobFile, file)) for file in own.get("files", ()))
     if own.get("readiness"):
         own["readiness"] = Readiness(**known(Readiness, own["readiness"]))
+    own["conversions"] = tuple(map(_conversion, own.get("conversions", ())))
+    if own.get("conversion"):
+        own["conversion"] = _conversion(own["conversion"])
     own["selection"] = tuple(own.get("selection", ()))
     own["subtitles"] = _subtitles(own)
     for name, kind in _ENUMS.items():
@@ -115,6 +132,13 @@ def stream_info(fields: Mapping[str, Any]) -> StreamInfo:
     own["readiness"] = Readiness(**known(Readiness, own["readiness"]))
     own["subtitles"] = _subtitles(own)
     return StreamInfo(**own)
+
+
+def _conversion(fields: Mapping[str, Any]) -> Conversion:
+    own = known(Conversion, fields)
+    if own.get("status") in list(ConversionState):
+        own["status"] = ConversionState(own["status"])
+    return Conversion(**own)
 
 
 def _subtitles(fields: Mapping[str, Any]) -> tuple[SubtitleLink, ...]:

@@ -65,6 +65,7 @@ class Daemon:
                 "max_upload_speed": -1,
             },
             "stream": {"port": 0},
+            "conversion": {"enabled": False},  # most videos of the tests are random bytes
             "log": {"level": "debug"},
         }
         for section, values in sections.items():

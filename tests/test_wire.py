@@ -60,6 +60,7 @@ def test_a_job_s_object_names_every_column_and_what_hangs_on_it() -> None:
         "files",
         "readiness",
         "conversion",
+        "conversions",
         "stream_url",
         "subtitles",
     }

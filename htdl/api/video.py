@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from email.utils import formatdate
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+Opener = Callable[[str, int], Awaitable[Video]]  # by job and file
+
 _VALIDATORS = {"ETag", "Last-Modified", "Cache-Control"}  # what a 304 tells, RFC 9110 section 15.4.5
 _ATTR_CHAR = "!#$&+-.^_`|~"  # RFC 8187 section 3.2.1, beside letters and digits
 
@@ -35,10 +38,15 @@ class Videos:
 
     def routes(self) -> list[web.RouteDef]:
         """The name is for people and players; the index says which file it is."""
-        return [web.get("/stream/{job}/{token}/{index:[0-9]{1,9}}/{name:.*}", self._serve)]
+        file = "/{job}/{token}/{index:[0-9]{1,9}}/{name:.*}"
+        streams = self._service.streams
+        return [
+            web.get("/stream" + file, partial(self._serve, streams.open)),
+            web.get("/feed" + file, partial(self._serve, streams.feed)),
+        ]
 
-    async def _serve(self, request: web.Request) -> web.StreamResponse:
-        video = await self._open(request)
+    async def _serve(self, opener: Opener, request: web.Request) -> web.StreamResponse:
+        video = await self._open(opener, request)
         fields = local.fields(request)
         headers = describe(video)
         outcome = ranges.evaluate(request.method, fields, video.etag, video.modified)
@@ -56,10 +64,10 @@ class Videos:
             return answer.response
         return await self._send(request, answer)
 
-    async def _open(self, request: web.Request) -> Video:
+    async def _open(self, opener: Opener, request: web.Request) -> Video:
         job = local.job_id(request, self._service)
         try:
-            return await self._service.streams.open(job, int(request.match_info["index"]))
+            return await opener(job, int(request.match_info["index"]))
         except NoSuchJob as exc:
             raise local.not_here() from exc
 

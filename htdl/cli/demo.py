@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -85,7 +86,7 @@ def _show(app: App, home: Path, keep: bool) -> int:
             _step(f"htdl add '{magnet[:60]}…' --watch")
             job = app.call("POST", "/jobs", {"source": magnet})
             code = watch.follow(app, [job["id"]], as_json=False)
-            return code or _verify(Path(app.job(job["id"])["file_path"]), source, keep)
+            return code or _verify(app.job(job["id"]), source, keep)
 
 
 @contextmanager
@@ -124,10 +125,13 @@ def _daemon(app: App) -> Iterator[None]:
             background.await_end(app, STOP_SECONDS)
 
 
-def _verify(result: Path, source: Path, keep: bool) -> int:
+def _verify(job: dict[str, Any], source: Path, keep: bool) -> int:
+    result = Path(job["save_path"], job["files"][0]["path"])
     if _sha256(result) != _sha256(source):
         raise HtdlError(f"{result} differs from what was seeded", hint="this is a bug; please report it")
     _step(f"verified, byte for byte: {result}" + ("" if keep else "  (removed now; keep it with --keep)"))
+    if made := job["files"][0]["output"]:
+        _step(f"converted, for every browser: {made}")
     click.echo("\nNow the real thing:  htdl add 'magnet:?xt=urn:btih:…' --watch")
     return 0
 

@@ -20,6 +20,7 @@ from htdl.core.chores import Chores
 from htdl.core.findings import Findings
 from htdl.core.requests import emptied, main_path
 from htdl.core.saves import DISTRUST, Saves
+from htdl.core.selection import main_file
 from htdl.core.service import Service
 from htdl.errors import BadSource, HtdlError, Refused
 from htdl.events import Kind
@@ -200,7 +201,27 @@ class Acts:
         self._forget(job)
         log.info("cancelled job=%s data=%s", job.id, "removed" if job.delete_data else "kept")
 
+    async def convert(self, job: Job, action: Any) -> None:
+        log.info("downloaded, converting job=%s name=%r", job.id, job.name)
+        await self._arrive(job, Kind.CHANGED, status=State.CONVERTING, detail="converting", eta_seconds=-1)
+
     async def complete(self, job: Job, action: Any) -> None:
+        fields: dict[str, Any] = {
+            "status": State.COMPLETED,
+            "completed_at": self._book.now(),
+            "eta_seconds": 0,
+            "detail": "",
+        }
+        if job.status is not State.CONVERTING:
+            await self._arrive(job, Kind.COMPLETED, **fields)
+            return
+        files, path = self._with_outputs(job, self._book.files.get(job.id, ()))
+        job = await self._book.change(job.id, Kind.COMPLETED, files=files, file_path=path, **fields)
+        _log_completed(job)
+        self._forget(job)
+
+    async def _arrive(self, job: Job, kind: Kind, **fields: Any) -> None:
+        """All that is wanted is here."""
         finished, current = self._findings.of(job.id).whole, self._book.files.get(job.id, ())
         if finished is None or not self._findings.is_whole(job, current):
             return  # something else is wanted since it was decided
@@ -208,30 +229,35 @@ class Acts:
             await self._verify(job, finished)
             return
         rules = self._service.config.torrent
-        files = [
+        whole = [
             replace(x, progress=100.0 if x.wanted else x.progress) for x in self._book.files.get(job.id, ())
         ]
-        self._book.note_files(job.id, files)
+        self._book.note_files(job.id, whole)
         if not self._is_told(job):  # a fast one was never looked at
             self._say_ready(job, "the whole file is here")
+        files, path = self._with_outputs(job, whole)
         job = await self._book.change(
             job.id,
-            Kind.COMPLETED,
+            kind,
             files=files,
             resume=self._saves.resume(job, finished.resume),
-            **(_STILL | {"eta_seconds": 0}),
-            status=State.COMPLETED,
+            **(_STILL | fields),
             progress=100,
             done_bytes=job.total_bytes,
-            completed_at=self._book.now(),
             seeding=rules.seed_ratio != 0 and rules.seed_minutes != 0,
-            file_path=main_path(job, files),
+            file_path=path,
         )
-        log.info(
-            "completed job=%s name=%r bytes=%d path=%s", job.id, job.name, job.total_bytes, job.file_path
-        )
+        if job.status is State.COMPLETED:
+            _log_completed(job)
         self._forget(job)
         self._chores.begin(self._saves.sync(job, files, finished.resume))
+
+    def _with_outputs(self, job: Job, files: Iterable[JobFile]) -> tuple[list[JobFile], str | None]:
+        """The files with what was made of them, and where the one to watch is."""
+        outputs = self._service.conversions.outputs(job.id)
+        named = [replace(x, output=outputs.get(x.index, x.output)) for x in files]
+        main = main_file(named)
+        return named, (main.output if main else None) or main_path(job, named)
 
     async def _verify(self, job: Job, finished: Finished) -> None:
         """Check every piece, once: someone removed or cut a file under the download."""
@@ -247,6 +273,7 @@ class Acts:
             job,
             kind=Kind.FAILED,
             status=State.FAILED,
+            seeding=False,
             error_code=action.code,
             error_message=action.message,
         )
@@ -273,6 +300,10 @@ class Acts:
             self._verified.discard(job.id)
 
 
+def _log_completed(job: Job) -> None:
+    log.info("completed job=%s name=%r bytes=%d path=%s", job.id, job.name, job.total_bytes, job.file_path)
+
+
 def _are_filled(job: Job, files: Iterable[JobFile]) -> bool:
     return all(payload.is_filled(Path(job.save_path) / x.path, x.size) for x in files if x.wanted)
 
@@ -284,6 +315,7 @@ _ACTS: dict[type[schedule.Action], Callable[[Acts, Job, Any], Awaitable[None]]] 
     schedule.Queue: Acts.queue,
     schedule.Pause: Acts.pause,
     schedule.Cancel: Acts.cancel,
+    schedule.Convert: Acts.convert,
     schedule.Complete: Acts.complete,
     schedule.Halt: Acts.halt,
     schedule.Block: Acts.block,

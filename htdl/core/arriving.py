@@ -130,6 +130,10 @@ class Arriving:
             self._ready.add(file.index)
         return found
 
+    def has_index(self, file: JobFile) -> bool:
+        container = self._containers.get(file.index)
+        return container is not None and container.index_ok
+
     def length(self, file: JobFile) -> float | None:
         """How long this file plays, in seconds, once its container says so."""
         return length(self._containers.get(file.index))

@@ -6,7 +6,7 @@ In memory alone: after a restart it is found out again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from htdl.core import download
 from htdl.core.download import Course
@@ -66,20 +66,17 @@ class Findings:
             return False
         return job.has_metadata and finding.whole.wanted == {file.index for file in files if file.wanted}
 
-    def facts(
-        self, job: Job, files: Iterable[JobFile], *, is_held: bool, is_watched: bool, bytes_on_disk: int
-    ) -> Facts:
+    def facts(self, job: Job, files: Iterable[JobFile], known: Facts) -> Facts:
+        """`known`, and what has been found out."""
         finding = self._by_job.get(job.id)
         if finding is None:
-            return Facts(is_held=is_held, is_watched=is_watched, bytes_on_disk=bytes_on_disk)
+            return known
         now, no_room_at = self._clock(), finding.no_room_at
-        return Facts(
-            is_held=is_held,
-            is_watched=is_watched,
+        return replace(
+            known,
             is_whole=self.is_whole(job, files),
             fault=finding.fault,
             idle_seconds=finding.course.idle_seconds(now),
             found_disk_full=no_room_at is not None and now - no_room_at < DISK_FULL_SECONDS,
             has_seeded_enough=finding.has_seeded_enough,
-            bytes_on_disk=bytes_on_disk,
         )

@@ -34,6 +34,11 @@ class Links:
         name = quote(PurePosixPath(file.path).name, safe="")
         return self._address("stream", job_id, f"{file.index}/{name}")
 
+    def feed(self, job_id: str, file: JobFile) -> str | None:
+        """Of a file that is still arriving, for its conversion."""
+        name = quote(PurePosixPath(file.path).name, safe="")
+        return self._address("feed", job_id, f"{file.index}/{name}")
+
     def subtitles(self, job_id: str, video: JobFile, files: Sequence[JobFile]) -> tuple[SubtitleLink, ...]:
         """Those of this video, of all the job's files; none while no server listens."""
         found = [(file, self.video(job_id, file)) for file in sidecars.subtitles_of(video, files)]

@@ -22,7 +22,7 @@ from htdl.core.chores import Chores
 from htdl.core.findings import Findings
 from htdl.core.requests import job_files, main_path
 from htdl.core.saves import Saves
-from htdl.core.schedule import Limits
+from htdl.core.schedule import Facts, Limits
 from htdl.core.service import Service
 from htdl.errors import BadRequest, HtdlError
 from htdl.jobs import Blocked, Job, JobFile, State, Wish
@@ -85,6 +85,7 @@ class Runner:
     async def stop(self) -> None:
         """Save everything once more; call after `run` was cancelled."""
         self._chores.cancel()
+        await self._service.conversions.stop()
         await self._book.flush(await self._saves.taken(self._engine.held()))
 
     async def _wait(self) -> None:
@@ -99,6 +100,7 @@ class Runner:
             self._last_tick = self._clock()  # first: a look that fails is not tried again at once
             await self._look()
         await self._release_strangers()
+        await self._service.conversions.turn()
         for action in self._decide():
             await self._acts.act(action)
         await self._write()
@@ -212,9 +214,7 @@ class Runner:
             job.id: self._findings.facts(
                 job,
                 self._book.files.get(job.id, ()),
-                is_held=job.id in held,
-                is_watched=self._service.streams.is_watched(job.id),
-                bytes_on_disk=self._bytes_on_disk(job) if schedule.needed_bytes(job) > room else 0,
+                self._facts(job, room, is_held=job.id in held),
             )
             for job in jobs
         }
@@ -226,13 +226,26 @@ class Runner:
         )
         return schedule.decide(jobs, facts, limits)
 
+    def _facts(self, job: Job, room: int, *, is_held: bool) -> Facts:
+        standing = self._service.conversions.standing(job)
+        return Facts(
+            is_held=is_held,
+            is_watched=self._service.streams.is_watched(job.id),
+            bytes_on_disk=self._bytes_on_disk(job) if schedule.needed_bytes(job) > room else 0,
+            is_converted=standing.is_done,
+            conversion_fault=standing.fault,
+        )
+
     def _to_decide_about(self, held: set[str]) -> list[Job]:
         """All, but of those that only seed, which may be thousands, the few of which something is known."""
         findings = self._findings
         return [
             x
             for x in self._book.living.values()
-            if not x.seeding or x.wish is not Wish.RUN or x.id not in held or x.id in findings
+            if not (x.seeding and x.has_ended)
+            or x.wish is not Wish.RUN
+            or x.id not in held
+            or x.id in findings
         ]
 
     def _room(self) -> int:
@@ -256,6 +269,7 @@ class Runner:
             return
         self._last_flush = now
         await self._look_at_files()
+        await self._service.conversions.write()
         await self._book.flush(await self._saves.taken(self._due(now)))
 
     async def _look_at_files(self) -> None:

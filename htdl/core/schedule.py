@@ -25,6 +25,8 @@ class Facts:
     found_disk_full: bool = False  # a write failed for want of room a moment ago
     has_seeded_enough: bool = False
     bytes_on_disk: int = 0  # of its files; looked up only where room is short
+    is_converted: bool = True  # every video that is to be
+    conversion_fault: tuple[str, str] | None = None  # as `fault`, of its conversion
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,10 @@ class Pause(Action):
 
 class Cancel(Action):
     """To CANCELLED, with its data where that was asked for."""
+
+
+class Convert(Action):
+    """DOWNLOADING to CONVERTING: the files are whole, what is made of them is not."""
 
 
 class Complete(Action):
@@ -144,13 +150,15 @@ def _settle(job: Job, known: Facts) -> Action | None:
         return Cancel(job.id) if not job.has_ended or job.seeding or job.delete_data else None
     if job.has_ended:
         return _settle_seed(job, known)
-    if known.fault:
-        return Fail(job.id, *known.fault)
+    if fault := known.conversion_fault or (known.fault if job.status is not State.CONVERTING else None):
+        return Fail(job.id, *fault)
     if known.is_whole and job.status is State.DOWNLOADING:
+        return Complete(job.id) if known.is_converted else Convert(job.id)
+    if job.status is State.CONVERTING and known.is_converted:
         return Complete(job.id)
     if job.wish is Wish.PAUSE:
-        return Pause(job.id) if job.status in {State.PENDING, State.DOWNLOADING} else None
-    return None
+        return None if job.status is State.PAUSED else Pause(job.id)
+    return _settle_seed(job, known) if job.status is State.CONVERTING else None
 
 
 def _settle_seed(job: Job, known: Facts) -> Action | None:

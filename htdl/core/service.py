@@ -21,6 +21,7 @@ from htdl.config import Config
 from htdl.core import admission, download, payload, requests, selection
 from htdl.core.book import Book
 from htdl.core.checks import Checks
+from htdl.core.conversions import Conversions
 from htdl.core.links import Links
 from htdl.core.saves import DISTRUST
 from htdl.core.streams import Streams
@@ -28,6 +29,7 @@ from htdl.errors import Refused
 from htdl.events import ENDS, Bus, Kind, Subscription
 from htdl.jobs import (
     AddRequest,
+    Conversion,
     Health,
     Job,
     JobFile,
@@ -57,6 +59,7 @@ class Service:
         self.config = config
         self.links = Links(secret)
         self.streams = Streams(book, engine, lambda: self.config.stream)
+        self.conversions = Conversions(db, book, self.streams, self.links, lambda: self.config)
         self.last_tick_seconds: Callable[[], float] | None = None  # the runner's; None while there is none
         self._db = db
         self._book = book
@@ -110,15 +113,23 @@ class Service:
         return self._view(job, self._book.files.get(job.id, ()))
 
     async def _shown(self, job: Job) -> JobView:
-        return self._view(job, await self._book.files_of(job))
+        return self._view(job, await self._book.files_of(job), await self.conversions.kept(job))
 
-    def _view(self, job: Job, files: tuple[JobFile, ...]) -> JobView:
+    def _view(
+        self, job: Job, files: tuple[JobFile, ...], conversions: tuple[Conversion, ...] | None = None
+    ) -> JobView:
+        """Without `conversions`, which only a look at the database tells of a job that has ended, those that
+        are in memory.
+        """
+        known = self.conversions.of(job.id) if conversions is None else conversions
         main = None if _is_gone(job) else selection.main_file(files)
         return JobView(
             job=job,
             files=files,
             readiness=self.streams.readiness(job, files),
             stream_url=self.links.video(job.id, main) if main else None,
+            conversion=next((x for x in known if main and x.file_index == main.index), None),
+            conversions=known,
             subtitles=self.links.subtitles(job.id, main, files) if main else (),
         )
 

@@ -21,6 +21,7 @@ from htdl.core.torrents import Torrent
 from htdl.errors import NoSuchJob, Refused, TimedOut
 from htdl.jobs import Job, JobFile, Preload, Readiness, State, Wish
 from htdl.stream import readiness
+from htdl.stream.following import Follower
 from htdl.stream.video import Reading, Video, WholeReader
 from htdl.torrent.api import Engine
 
@@ -67,6 +68,38 @@ class Streams:
             lambda start, stop: arrival.open(span, start, stop),
             is_whole=arriving.torrent.head(span, 0) == file.size,
         )
+
+    async def feed(self, prefix: str, index: int) -> Video:
+        """As `open`, for a conversion: it takes what comes, and is not somebody who watches.
+
+        Raises Refused for what does not arrive just now.
+        """
+        job = await self._book.find(prefix)
+        file = self.file(job, await self._book.files_of(job), index)
+        if job.status in _WHOLE:
+            return self._whole(job, file)
+        arriving = self._arriving.get(job.id)
+        if arriving is None:
+            raise Refused("it does not arrive just now")
+        torrent, span = arriving.torrent, arriving.torrent.span(file)
+        return self._video(
+            job,
+            file,
+            lambda start, stop: Follower(torrent, span, start, stop),
+            is_whole=False,
+        )
+
+    def is_whole(self, job: Job, file: JobFile) -> bool:
+        """Whether all of a file is on disk, and can be read."""
+        arriving = self._arriving.get(job.id)
+        if job.status in _WHOLE or arriving is None:
+            return job.status in _WHOLE and job.file_path is not None
+        return arriving.torrent.head(arriving.torrent.span(file), 0) == file.size
+
+    def has_index(self, job: Job, file: JobFile) -> bool:
+        """Whether the head and the index of a file that is still arriving are here."""
+        arriving = self._arriving.get(job.id)
+        return arriving is not None and arriving.has_index(file)
 
     def _whole(self, job: Job, file: JobFile) -> Video:
         return self._video(job, file, lambda start, stop: WholeReader(start, stop), is_whole=True)

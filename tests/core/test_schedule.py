@@ -98,7 +98,10 @@ def test_seeding_takes_no_slot() -> None:
 @pytest.mark.parametrize("wish", [Wish.RUN, Wish.PAUSE])
 def test_a_fault_fails_the_job_and_says_why(status: State, wish: Wish) -> None:
     job = new_job(status=status, wish=wish)
-    (action,) = decided(job, first=Facts(is_held=True, is_whole=True, fault=FAULT))
+    known = Facts(is_held=True, is_whole=True, fault=FAULT)
+    if status is State.CONVERTING:  # what it had to fetch is here: only its conversion can fail
+        known = replace(known, is_converted=False, fault=None, conversion_fault=FAULT)
+    (action,) = decided(job, first=known)
     assert action == Fail(job.id, *FAULT)
 
 

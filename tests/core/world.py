@@ -132,8 +132,11 @@ class World:
 def settings(folder: Path, sections: dict[str, dict[str, Any]]) -> config.Config:
     environ = {"XDG_DATA_HOME": str(folder), "XDG_CACHE_HOME": str(folder)}
     text = "[storage]\nmin_free = 0\n" if "storage" not in sections else ""
-    for section, values in sections.items():
-        lines = [f"{key} = {value!r}".replace("True", "true") for key, value in values.items()]
+    for section, values in ({"conversion": {"enabled": False}} | sections).items():
+        lines = [
+            f"{key} = {value!r}".replace("True", "true").replace("False", "false")
+            for key, value in values.items()
+        ]
         text += "\n".join([f"[{section}]", *lines, ""])
     return config.load(text, environ)
 

@@ -1,0 +1,131 @@
+"""One conversion: find out what is to be done with a video, and do it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from htdl.config import Conversion as Settings
+from htdl.media.convert import convert, part_for
+from htdl.media.plan import Effort, Plan, Target, plan
+from htdl.media.probe import Probe, probe
+from htdl.media.progress import Progress
+from htdl.media.source import Source
+from htdl.media.tools import Tools, find_tools
+
+STALL_SECONDS = 60.0  # without a step forward ffmpeg hangs
+COPY_BLOCK = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    tools: Tools
+    probe: Probe
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What is made of what.  `name` is unique among all that are made at a time."""
+
+    source: Source
+    original: Path  # the source as a file, once it is whole
+    target: Path
+    temp: Path
+    name: str
+
+
+async def prepare(source: Source, settings: Settings) -> Prepared:
+    """Look at a source, and decide.  Raises ConversionFailed: no_ffmpeg, bad_media, conversion_failed."""
+    tools = await find_tools(settings.ffmpeg_path, settings.ffprobe_path)
+    found = await probe(tools, source)
+    target = Target(settings.target_format, settings.target_codec)
+    return Prepared(tools, found, plan(found, target, has=tools.has))
+
+
+async def perform(
+    task: Task, prepared: Prepared, progress: Callable[[Progress], None], is_waiting: Callable[[], bool]
+) -> None:
+    """Make the target, and put it in place whole.  What plays as it is is linked there, or copied.
+
+    Raises ConversionFailed, DiskFull, OSError.
+    """
+    await asyncio.to_thread(_make_folders, task)
+    part = part_for(task.target, task.temp, task.name)
+    if prepared.plan.effort is Effort.NONE:
+        await _place(task.original, task.target, part)
+        return
+    await convert(
+        prepared.tools,
+        task.source,
+        prepared.plan,
+        task.target,
+        part,
+        duration=prepared.probe.duration,
+        progress=progress,
+        stall_seconds=STALL_SECONDS,
+        is_waiting=is_waiting,
+    )
+
+
+def target_of(folder: Path, path: str, suffix: str, is_taken: Callable[[Path], bool]) -> Path:
+    """Where the result of the video at `path` of a torrent goes; `suffix` is empty for one that stays as it
+    is.  Another name where the first is taken: "Film (2).mp4".
+    """
+    name = PurePosixPath(path)
+    ending = suffix or name.suffix
+    for number in range(1, 1000):
+        again = f" ({number})" if number > 1 else ""
+        stem = name.stem.encode()[: 240 - len(again) - len(ending)].decode(errors="ignore")
+        if not is_taken(target := folder / f"{stem}{again}{ending}"):
+            return target
+    raise FileExistsError(f"{folder} holds too many files called {name.stem}")
+
+
+def sweep(task: Task) -> None:
+    """Remove what a run that was cut off may have left.  Blocks."""
+    for folder in (task.temp, task.target.parent):
+        (folder / f".htdl-{task.name}.part{task.target.suffix}").unlink(missing_ok=True)
+
+
+def _make_folders(task: Task) -> None:
+    for folder in (task.target.parent, task.temp):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+async def _place(original: Path, target: Path, part: Path) -> None:
+    if target.exists() and target.samefile(original):
+        return
+    try:
+        await asyncio.to_thread(part.unlink, missing_ok=True)
+        try:
+            os.link(original, part, follow_symlinks=False)
+        except OSError:  # another file system, or one without links
+            await _copy(original, part)
+        os.replace(part, target)  # noqa: PTH105 - not in a thread: it happens wholly or not at all
+        await asyncio.to_thread(_flush, target.parent)
+    finally:
+        await asyncio.to_thread(part.unlink, missing_ok=True)
+
+
+async def _copy(original: Path, part: Path) -> None:
+    """Block by block, so that it can be cut off."""
+    with original.open("rb") as source, part.open("xb") as copy:
+        while await asyncio.to_thread(_copy_block, source.fileno(), copy.fileno()):
+            pass
+        await asyncio.to_thread(os.fsync, copy.fileno())
+
+
+def _copy_block(source: int, copy: int) -> int:
+    return os.sendfile(copy, source, None, COPY_BLOCK)
+
+
+def _flush(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,47 @@
+"""Every video ends as a file that every browser plays: the real daemon, swarm and ffmpeg."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from htdl.jobs import ConversionState, State
+from tests.clips import clip
+from tests.daemon.downloads import in_state, once
+from tests.daemons import Daemon
+from tests.probing import probed
+from tests.swarm import Swarm
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("clips")
+
+
+@pytest.fixture
+def converter(tmp_path: Path) -> Iterator[Daemon]:
+    daemon = Daemon(tmp_path / "home", {"conversion": {"enabled": True}})
+    daemon.start()
+    yield daemon
+    daemon.end()
+
+
+def test_a_video_is_copied_into_an_mp4_while_it_arrives(converter: Daemon, swarm: Swarm, clips: Path) -> None:
+    film = clip(clips, "mkv", seconds=20, noise=10)
+    torrent = swarm.seed({"film.mkv": film.read_bytes()}, rate=800_000)
+    job_id = converter.client.add(torrent.magnet, video_id="film-7").id
+    early = once(converter, job_id, lambda x: x.conversion and x.conversion.status is ConversionState.RUNNING)
+    assert early.status is State.DOWNLOADING
+    assert early.conversion
+    assert early.conversion.effort == "remux"
+    job = in_state(converter, job_id, State.COMPLETED)
+    result = converter.home / "videos" / "film-7" / "film.mp4"
+    assert job.file_path == str(result) == job.files[0].output
+    found = probed(result)
+    assert [x.codec for x in found.streams] == ["h264", "aac"]
+    assert found.duration == pytest.approx(20, abs=0.5)
+    assert (Path(job.save_path) / job.files[0].path).read_bytes() == film.read_bytes()
+    assert list(result.parent.iterdir()) == [result]
+    assert not list((converter.home / "temp").glob(".*"))
