@@ -121,12 +121,12 @@ class Cleaner:
         return is_busy or self._in_use(video.path)
 
     async def _tell(self, job: Job, gone: Kept, left: Iterable[Kept]) -> None:
-        """Let no job that has ended name it as its file; one that has another left names that."""
+        """Let no job name it as its file; one that has another left names that."""
         instead = _next_path(gone, left)
         with contextlib.suppress(NoSuchJob):  # removed meanwhile
             same = await self._db.read(jobs.same_torrent, job.info_hash, job.info_hash_v2)
             for one in same or [await self._book.find(job.id)]:
-                if one.has_ended and one.file_path == gone.path:
+                if one.file_path == gone.path:
                     await self._book.change(one.id, file_path=instead)
 
 

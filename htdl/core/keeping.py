@@ -76,16 +76,16 @@ def _sources(rows: Rows, job: Job, results: Mapping[str, Kept], *, is_busy: bool
     """What the job has downloaded.  A file was watched when its result was."""
     converted, newest = rows.conversions[job.id], rows.newest[job.id]
     outputs = {x.file_index: x.output or "" for x in converted}
-    is_over = job.has_ended and not job.seeding
-    is_spare = is_over and bool(converted) and all(_is_made(x, results) for x in converted)
+    is_spare = bool(converted) and all(_is_made(x, results) for x in converted)
     is_read = any(x.status in _UNDER_WAY for x in converted)
     for file in rows.files[job.id]:
         path = str(Path(job.save_path) / file.path)
-        if file.wanted and _is_below(path, job.save_path):
+        if _is_below(path, job.save_path):
             row = rows.videos.get(path) or rows.videos.get(outputs.get(file.index, "")) or newest
             kind = Kind.SOURCE if is_video(path) else Kind.SIDE
             kept = _kept(path, job.save_path, kind, row)
-            yield replace(kept, file=file.index, in_use=is_busy or is_read, spare=is_spare)
+            if file.wanted or kept.bytes:  # what is no longer wanted may be there
+                yield replace(kept, file=file.index, in_use=is_busy or is_read, spare=is_spare)
 
 
 def _subtitles(rows: Rows, subtitle_path: Path) -> Iterator[Kept]:

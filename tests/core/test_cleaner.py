@@ -206,6 +206,52 @@ async def test_a_source_outside_the_download_folder_is_never_touched(kept: Cache
     assert (tmp_path / "films" / "Film/film0.mkv").exists()
 
 
+async def test_what_a_job_without_a_torrent_has_read_is_never_touched(kept: Cache) -> None:
+    job = await kept.keep(1, info_hash="")
+    assert await kept.sweep() == ["film0.mp4", "0.en.vtt"]
+    assert (Path(job.save_path) / "Film/film0.mkv").exists()
+
+
+async def test_the_source_of_a_result_that_was_lost_is_not_spare(kept: Cache) -> None:
+    lost = await kept.keep(1, watched=NEW)
+    await kept.keep(2, watched="2024-05-30T10:00:00.000+00:00", info_hash="")
+    Path(str(lost.file_path)).unlink()
+    assert "film0.mp4" in await kept.sweep(ttl_days=0, max_size="1.5MiB")
+    assert (Path(lost.save_path) / "Film/film0.mkv").exists()
+
+
+async def test_a_source_that_is_watched_itself_keeps_its_own_time(kept: Cache) -> None:
+    job = await kept.keep(1, seeding=True)
+    await kept.world.book.load()
+    source = str(Path(job.save_path) / "Film/film0.mkv")
+    video = CachedVideo(path=source, job_id=job.id, video_id="v", bytes=SIZE, last_access=NEW)
+    await kept.world.db.run(cache.put, video)
+    assert await kept.sweep() == ["film0.mp4"]
+    assert await kept.world.db.read(cache.of) == [video]
+
+
+async def test_what_somebody_begins_to_watch_meanwhile_stays_with_what_belongs_to_it(kept: Cache) -> None:
+    await kept.keep(1)
+    asked: set[str] = set()
+
+    def begins_now(path: str) -> bool:
+        return path in asked or asked.add(path) is not None
+
+    kept.cleaner = Cleaner(
+        kept.world.db, kept.world.book, lambda: kept.world.config, begins_now, lambda: TODAY
+    )
+    assert await kept.sweep() == []
+
+
+async def test_what_is_no_longer_wanted_of_a_torrent_goes_with_the_rest(kept: Cache) -> None:
+    job = await kept.keep(1)
+    files = [job_file(0, "Film/film0.mkv", SIZE), job_file(1, "Film/extra.mkv", SIZE, wanted=False)]
+    files += [job_file(2, "Film/about.nfo", 10), job_file(3, "Film/never.mkv", SIZE, wanted=False)]
+    await kept.world.db.run(rows.put_files, job.id, files)
+    write(Path(job.save_path) / "Film/extra.mkv", SIZE)
+    assert sorted(await kept.sweep()) == ["0.en.vtt", "about.nfo", "extra.mkv", "film0.mkv", "film0.mp4"]
+
+
 async def test_no_link_is_followed(kept: Cache, tmp_path: Path) -> None:
     await kept.keep(1)
     folder = kept.base / "video-1"
