@@ -163,6 +163,7 @@ async def _take_out(
         return {}
     if done.stopped or len(tracks) == 1:
         words = words_about(done, source).replace(opened[-1].removesuffix(source.url), "")
+        words = words.removeprefix(f"{source.name}: ")
         return {track.name: words for track in tracks}
     faults: dict[str, str] = {}
     for track in tracks:
