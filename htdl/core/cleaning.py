@@ -28,9 +28,9 @@ VIDEOS = frozenset({Kind.SOURCE, Kind.RESULT})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """One file.  `bytes` is what it takes on disk, 0 when it is not there.  `data` says what it holds: the same
-    for two names of one file, whose bytes are free only when both are gone.  `in_use` is also what is being
-    made, downloaded or seeded.  A source is `spare` when all of its job is converted.
+    """One file.  `bytes` is what it takes on disk, 0 when it is not there.  `data` says what it holds: the
+    same for two names of one file, whose bytes are free only when both are gone.  `in_use` is also what is
+    being made, downloaded or seeded.  A source is `spare` when all of its job is converted.
     """
 
     path: str
