@@ -113,10 +113,12 @@ async def extract(
     names = file_names((of_stream(x) for x in texts), taken)
     tracks = [_Track(x, name) for x, name in zip(texts, names, strict=True)][:MAX_TRACKS]
     made = {x.index: _nothing(x, "one track too many" if x in texts else left_out(x)) for x in subtitles}
+    if not tracks:
+        return list(made.values())
     raw = folder / ".tracks"
     try:
         await asyncio.to_thread(_empty, raw)
-        faults = await _take_out(tools, _input(source, here), source, tracks, raw, seconds) if tracks else {}
+        faults = await _take_out(tools, _input(source, here), source, tracks, raw, seconds)
         ends = time.monotonic() + READ_SECONDS
         for track in tracks:
             found = replace(made[track.stream.index], note=faults.get(track.name, ""), origin=track.origin)

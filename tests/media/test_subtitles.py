@@ -181,6 +181,7 @@ async def test_a_track_is_bounded(tmp_path: Path, tools: Tools) -> None:
 
 async def test_a_video_without_subtitles(tmp_path: Path, tools: Tools) -> None:
     assert await take(tools, clip(tmp_path, "mp4", seconds=1), tmp_path / "out") == []
+    assert not (tmp_path / "out").exists()
 
 
 async def test_a_folder_that_cannot_be_is_told(tmp_path: Path, tools: Tools) -> None:
