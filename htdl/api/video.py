@@ -42,6 +42,7 @@ class Videos:
         streams = self._service.streams
         return [
             web.get("/stream" + file, partial(self._serve, streams.open)),
+            web.get("/video" + file, partial(self._serve, streams.result)),
             web.get("/feed" + file, partial(self._serve, streams.feed)),
         ]
 

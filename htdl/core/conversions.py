@@ -19,11 +19,12 @@ from typing import Any
 import sqlite_utils
 
 from htdl.config import Config
-from htdl.core import conversion, lanes
+from htdl.core import conversion, lanes, payload
 from htdl.core.book import Book
 from htdl.core.conversion import Prepared, Task
 from htdl.core.lanes import Candidate
 from htdl.core.links import Links
+from htdl.core.shelf import Shelf
 from htdl.core.streams import Streams
 from htdl.errors import ConversionFailed, DiskFull, HtdlError
 from htdl.events import Kind
@@ -31,6 +32,7 @@ from htdl.jobs import Conversion, ConversionState, Job, JobFile, State, Wish
 from htdl.media.plan import Effort
 from htdl.media.progress import Progress
 from htdl.media.source import Source
+from htdl.store import cache
 from htdl.store import conversions as rows
 from htdl.store.db import Database
 from htdl.stream.kinds import is_video
@@ -73,6 +75,7 @@ class Conversions:
         self,
         db: Database,
         book: Book,
+        shelf: Shelf,
         streams: Streams,
         links: Links,
         config: Callable[[], Config],
@@ -80,6 +83,7 @@ class Conversions:
     ) -> None:
         self._db = db
         self._book = book
+        self._shelf = shelf
         self._streams = streams
         self._links = links
         self._config = config
@@ -134,6 +138,24 @@ class Conversions:
         return {
             x.file_index: x.output for x in self.of(job_id) if x.status is ConversionState.DONE and x.output
         }
+
+    async def delete(self, job: Job) -> None:
+        """Remove what was made of a job, and forget that it was."""
+        if job.id in self._work:
+            await self._leave(job.id)
+        outputs = [
+            Path(x.output) for x in await self.kept(job) if x.output and x.status is ConversionState.DONE
+        ]
+        for path in outputs:
+            await asyncio.to_thread(payload.delete, path.parent, [path.name], "")
+
+        def forget(db: sqlite_utils.Database) -> None:
+            rows.delete(db, job.id)
+            for path in outputs:
+                cache.forget(db, str(path))
+
+        await self._db.run(forget)
+        self._work.pop(job.id, None)
 
     # --- turns ---
 
@@ -308,6 +330,7 @@ class Conversions:
         )
 
     async def _finish(self, job: Job, work: _Work) -> None:
+        await self._shelf.keep(job, Path(work.record.output or ""))
         await self._note(
             job, work, status=ConversionState.DONE, progress=100.0, completed_at=self._book.now(),
             error_code=None, error_message=None, speed=None, eta_seconds=0,

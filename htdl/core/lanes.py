@@ -33,7 +33,7 @@ def next_ones(
     """Those to begin, the most urgent first: what is watched, then the higher priority, then what is whole,
     then the lower position and file.  What runs is never ended for another.
     """
-    free = {lane: most for lane, most in zip(_LANES, (max_encoding, MAX_LIGHT, MAX_ARRIVING), strict=True)}
+    free = dict(zip(_LANES, (max_encoding, MAX_LIGHT, MAX_ARRIVING), strict=True))
     for one in running:
         free[_lane(one)] -= 1
     chosen = []

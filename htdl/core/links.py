@@ -30,9 +30,11 @@ class Links:
         return hmac.compare_digest(self.token(job_id).encode(), token.encode("utf-8", "replace"))
 
     def video(self, job_id: str, file: JobFile) -> str | None:
-        """Of a file itself; None while no server listens.  Its name is there for the player to show."""
-        name = quote(PurePosixPath(file.path).name, safe="")
-        return self._address("stream", job_id, f"{file.index}/{name}")
+        """Of what was made of a file, else of the file itself; None while no server listens.  Its name is
+        there for the player to show.
+        """
+        name = quote(PurePosixPath(file.output or file.path).name, safe="")
+        return self._address("video" if file.output else "stream", job_id, f"{file.index}/{name}")
 
     def feed(self, job_id: str, file: JobFile) -> str | None:
         """Of a file that is still arriving, for its conversion."""

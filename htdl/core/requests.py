@@ -129,7 +129,7 @@ def choose_again(files: tuple[JobFile, ...], patterns: tuple[str, ...]) -> list[
 
 def emptied(files: Iterable[JobFile]) -> tuple[JobFile, ...]:
     """The same files with nothing of them on disk."""
-    return tuple(replace(file, progress=0.0) for file in files)
+    return tuple(replace(file, progress=0.0, output=None) for file in files)
 
 
 def main_path(job: Job, files: Sequence[JobFile]) -> str | None:

@@ -85,8 +85,8 @@ class Runner:
     async def stop(self) -> None:
         """Save everything once more; call after `run` was cancelled."""
         self._chores.cancel()
-        await self._service.conversions.stop()
         await self._book.flush(await self._saves.taken(self._engine.held()))
+        await self._service.conversions.stop()
 
     async def _wait(self) -> None:
         due = self._last_tick + TICK_SECONDS - self._clock()

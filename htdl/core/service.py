@@ -24,6 +24,7 @@ from htdl.core.checks import Checks
 from htdl.core.conversions import Conversions
 from htdl.core.links import Links
 from htdl.core.saves import DISTRUST
+from htdl.core.shelf import Shelf
 from htdl.core.streams import Streams
 from htdl.errors import Refused
 from htdl.events import ENDS, Bus, Kind, Subscription
@@ -58,8 +59,9 @@ class Service:
     ) -> None:
         self.config = config
         self.links = Links(secret)
-        self.streams = Streams(book, engine, lambda: self.config.stream)
-        self.conversions = Conversions(db, book, self.streams, self.links, lambda: self.config)
+        self.shelf = Shelf(db, book)
+        self.streams = Streams(book, engine, self.shelf, lambda: self.config.stream)
+        self.conversions = Conversions(db, book, self.shelf, self.streams, self.links, lambda: self.config)
         self.last_tick_seconds: Callable[[], float] | None = None  # the runner's; None while there is none
         self._db = db
         self._book = book
@@ -336,6 +338,7 @@ class Service:
         """Remove a job's files, and tell no one any more where they are."""
         files = [file.path for file in await self._book.files_of(job)]
         await asyncio.to_thread(payload.delete, Path(job.save_path), files, job.info_hash)
+        await self.conversions.delete(job)
         if files:
             await self._book.forget_paths(job.save_path)
 

@@ -17,6 +17,7 @@ from htdl.core import selection
 from htdl.core.arriving import LOOK_SECONDS, Arriving
 from htdl.core.book import Book
 from htdl.core.lengths import Lengths, check_within
+from htdl.core.shelf import Shelf, Watched
 from htdl.core.torrents import Torrent
 from htdl.errors import NoSuchJob, Refused, TimedOut
 from htdl.jobs import Job, JobFile, Preload, Readiness, State, Wish
@@ -32,10 +33,11 @@ _WHOLE = {State.COMPLETED, State.CONVERTING}
 class Streams:
     """`config` gives the configuration of the moment."""
 
-    def __init__(self, book: Book, engine: Engine, config: Callable[[], StreamConfig]) -> None:
+    def __init__(self, book: Book, engine: Engine, shelf: Shelf, config: Callable[[], StreamConfig]) -> None:
         self.listener: Callable[[str], None] = lambda job_id: None
         self._book = book
         self._engine = engine
+        self._shelf = shelf
         self._config = config
         self._arriving: dict[str, Arriving] = {}
         self._followers: dict[str, asyncio.Task[None]] = {}  # by job
@@ -54,7 +56,7 @@ class Streams:
         job = await self._book.find(prefix)
         files = await self._book.files_of(job)
         if job.status in _WHOLE or self._is_left_whole(job, files, index):
-            return self._whole(job, self.file(job, files, index))
+            return await self._kept(job, self.file(job, files, index))
         arriving = await self._held(job.id)
         job = await self._book.find(job.id)
         file = self.file(job, await self._book.files_of(job), index)
@@ -101,8 +103,51 @@ class Streams:
         arriving = self._arriving.get(job.id)
         return arriving is not None and arriving.has_index(file)
 
+    async def result(self, prefix: str, index: int) -> Video:
+        """What was made of a file.  Raises NoSuchJob, Refused."""
+        job = await self._book.find(prefix)
+        file = self.file(job, await self._book.files_of(job), index)
+        if file.output is None:
+            raise NoSuchJob(f"nothing was made of {file.path} yet", code="no_such_file")
+        return await self._made(job, file, Path(file.output))
+
+    async def _kept(self, job: Job, file: JobFile) -> Video:
+        """A whole file; or what was made of it, where that alone is kept."""
+        source = Path(job.save_path) / file.path
+        if file.output and not await asyncio.to_thread(source.exists):
+            return await self._made(job, file, Path(file.output))
+        return self._whole(job, file)
+
+    async def _made(self, job: Job, file: JobFile, path: Path) -> Video:
+        try:
+            stat = await asyncio.to_thread(path.stat)
+        except OSError as exc:
+            raise NoSuchJob(f"{path.name} is gone", hint=f"`htdl retry {job.id[:8]}` makes it again") from exc
+        return Video(
+            job_id=job.id,
+            index=file.index,
+            path=path,
+            folder=path.parent,
+            size=stat.st_size,
+            etag=f'"{stat.st_ino:x}-{stat.st_mtime_ns:x}-{stat.st_size:x}"',
+            modified=stat.st_mtime,
+            is_whole=True,
+            reader=self._watched(path, Path(job.save_path) / file.path),
+        )
+
     def _whole(self, job: Job, file: JobFile) -> Video:
-        return self._video(job, file, lambda start, stop: WholeReader(start, stop), is_whole=True)
+        paths = [Path(job.save_path) / file.path, *([Path(file.output)] if file.output else [])]
+        return self._video(job, file, self._watched(*paths), is_whole=True)
+
+    def _watched(self, *paths: Path) -> Callable[[int, int], Reading]:
+        """Readers of the first; the others are the same video."""
+        names = tuple(map(str, paths))
+
+        def read(start: int, stop: int) -> Reading:
+            self._shelf.opened(names)
+            return Watched(WholeReader(start, stop), self._shelf, names[0])
+
+        return read
 
     def _is_left_whole(self, job: Job, files: Sequence[JobFile], index: int | None) -> bool:
         """Whether this file of a job that stands still was whole when its torrent was let go, and all of it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -45,3 +46,34 @@ def test_a_video_is_copied_into_an_mp4_while_it_arrives(converter: Daemon, swarm
     assert (Path(job.save_path) / job.files[0].path).read_bytes() == film.read_bytes()
     assert list(result.parent.iterdir()) == [result]
     assert not list((converter.home / "temp").glob(".*"))
+
+
+def test_what_was_made_is_served_also_when_the_source_is_gone(
+    converter: Daemon, swarm: Swarm, clips: Path
+) -> None:
+    torrent = swarm.seed({"film.mkv": clip(clips, "mkv").read_bytes()})
+    job = in_state(converter, converter.client.add(torrent.magnet).id, State.COMPLETED)
+    source, result = Path(job.save_path, job.files[0].path), Path(job.file_path or "")
+    stream = converter.client.stream(job.id)
+    assert stream.url
+    assert stream.url == job.stream_url
+    assert urlopen(stream.url).read() == result.read_bytes()
+    of_source = stream.url.replace("/video/", "/stream/")
+    with urlopen(of_source) as answer:
+        assert answer.read() == source.read_bytes()
+        etag = answer.headers["ETag"]
+    source.unlink()
+    with urlopen(of_source) as answer:
+        assert answer.read() == result.read_bytes()
+        assert answer.headers["ETag"] != etag
+
+
+def test_the_data_of_a_job_are_its_result_too(converter: Daemon, swarm: Swarm, clips: Path) -> None:
+    torrent = swarm.seed({"film.mkv": clip(clips, "mkv").read_bytes()})
+    job = in_state(converter, converter.client.add(torrent.magnet).id, State.COMPLETED)
+    converter.client.cancel(job.id, delete=True)
+    after = converter.client.job(job.id)
+    assert (after.file_path, after.files[0].output, after.conversions) == (None, None, ())
+    assert not Path(job.file_path or "").parent.exists()
+    again = in_state(converter, converter.client.retry(job.id).id, State.COMPLETED)
+    assert Path(again.file_path or "").is_file()
