@@ -4,11 +4,14 @@ Two fields, not one: the *wish* is what the user wants, the *status* is where th
 wish; only the runner moves the status, by comparing the two.  So `kill -9` needs no repair: the next start
 compares again.
 
+       ┌──── a file's own job ────┐ ┌─ convert ──┐
+       │                          ▼ ▼            │
     PENDING ──► DOWNLOADING ──► CONVERTING ──► COMPLETED
        ▲  │          │   │            │
        │  └──► PAUSED◄───┘            │         any of them ──► FAILED or CANCELLED
        └── resume, retry ─────────────┘         retry: FAILED or CANCELLED ──► PENDING,
                                                 and COMPLETED to be verified
+                                                convert: FAILED ──► CONVERTING
 """
 
 from __future__ import annotations
@@ -47,7 +50,9 @@ class Blocked(StrEnum):
 ENDED = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED})
 
 TRANSITIONS: dict[State, frozenset[State]] = {
-    State.PENDING: frozenset({State.DOWNLOADING, State.PAUSED, State.FAILED, State.CANCELLED}),
+    State.PENDING: frozenset(
+        {State.DOWNLOADING, State.CONVERTING, State.PAUSED, State.FAILED, State.CANCELLED}
+    ),
     State.DOWNLOADING: frozenset(
         {State.PENDING, State.PAUSED, State.CONVERTING, State.COMPLETED, State.FAILED, State.CANCELLED}
     ),
@@ -55,8 +60,8 @@ TRANSITIONS: dict[State, frozenset[State]] = {
         {State.PENDING, State.PAUSED, State.COMPLETED, State.FAILED, State.CANCELLED}
     ),
     State.PAUSED: frozenset({State.PENDING, State.FAILED, State.CANCELLED}),
-    State.COMPLETED: frozenset({State.PENDING}),  # it is verified again, and mended
-    State.FAILED: frozenset({State.PENDING}),
+    State.COMPLETED: frozenset({State.PENDING, State.CONVERTING}),  # verified and mended; converted anew
+    State.FAILED: frozenset({State.PENDING, State.CONVERTING}),
     State.CANCELLED: frozenset({State.PENDING}),
 }
 
@@ -64,6 +69,30 @@ TRANSITIONS: dict[State, frozenset[State]] = {
 def can_move(old: State, new: State) -> bool:
     """Whether a job may go from one state to the other; staying is always allowed."""
     return old is new or new in TRANSITIONS[old]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a job's owner asks of its conversion; what is empty is as configured.
+
+    `format` is "mp4", "webm" or "original", `codec` "h264", "vp9" or "av1", `audio` the languages to keep,
+    the first of them the default, all where empty.  `output` is the folder of the results.  `keep`: the
+    source stays beside the result, also where space is short.
+    """
+
+    format: str = ""
+    codec: str = ""
+    audio: tuple[str, ...] = ()
+    output: str = ""
+    keep: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRequest(Wanted):
+    """A file outside any job, and what is to be made of it.  `path` is absolute."""
+
+    path: str
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +140,12 @@ class Job:
     seeding: bool = False
     delete_data: bool = False  # a cancel that removes the data too, kept so that a crash cannot forget it
     metadata_at: str | None = None
+    wanted: Wanted | None = None  # of its conversion; None where nobody asked for one
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is of a file that was here already: no torrent, and a source that is never touched."""
+        return not self.info_hash
 
     @property
     def has_ended(self) -> bool:

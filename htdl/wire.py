@@ -24,6 +24,7 @@ from htdl.jobs import (
     State,
     StreamInfo,
     SubtitleLink,
+    Wanted,
     Wish,
 )
 
@@ -47,7 +48,9 @@ _STATUS: dict[type[errors.HtdlError], int] = {
     errors.JobFailed: 500,
     errors.HtdlError: 500,
 }
-_BY_CODE = {kind.code: kind for kind in _STATUS}
+_BY_CODE = {kind.code: kind for kind in _STATUS} | dict.fromkeys(
+    ("bad_media", "no_ffmpeg"), errors.ConversionFailed
+)
 _BY_STATUS = {
     400: errors.BadRequest,
     403: errors.Refused,
@@ -119,6 +122,9 @@ def job_info(fields: Mapping[str, Any]) -> JobInfo:
     if own.get("conversion"):
         own["conversion"] = _conversion(own["conversion"])
     own["selection"] = tuple(own.get("selection", ()))
+    if own.get("wanted"):
+        told = {**own["wanted"], "audio": tuple(own["wanted"].get("audio", ()))}
+        own["wanted"] = Wanted(**known(Wanted, told))
     own["subtitles"] = _subtitles(own)
     for name, kind in _ENUMS.items():
         if own.get(name) in list(kind):  # a word that only a newer daemon knows stays text

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from htdl import errors, wire
 from htdl.events import Event, Kind
-from htdl.jobs import Blocked, Job, JobFile, JobView, Readiness, State, StreamInfo, SubtitleLink, Wish
+from htdl.jobs import Blocked, Job, JobFile, JobView, Readiness, State, StreamInfo, SubtitleLink, Wanted, Wish
 
 JOB = Job(
     id="0b7e",
@@ -25,6 +25,7 @@ JOB = Job(
     total_bytes=1000,
     done_bytes=333,
     name="名前 \u202e",
+    wanted=Wanted(format="webm", audio=("deu", "eng")),
 )
 VIEW = JobView(
     job=JOB,
@@ -37,6 +38,13 @@ ALL_ERRORS = [
     errors.HtdlError,
     *(x for x in vars(errors).values() if isinstance(x, type) and issubclass(x, errors.HtdlError)),
 ]
+
+
+@pytest.mark.parametrize("code", ["bad_media", "no_ffmpeg"])
+def test_why_nothing_can_be_made_of_a_video_crosses_the_socket(code: str) -> None:
+    error = errors.ConversionFailed("what happened", code=code)
+    back = wire.error_from(wire.status_of(error), wire.error_object(error))
+    assert (type(back), back.code) == (errors.ConversionFailed, code)
 
 
 def over_the_socket(value: object) -> object:

@@ -46,6 +46,15 @@ def put(db: sqlite_utils.Database, job_id: str, conversion: Conversion) -> None:
     db.execute(_PUT, [*(getattr(conversion, name) for name in _COLUMNS), job_id])
 
 
+def renew(db: sqlite_utils.Database, job_id: str, now: str) -> None:
+    """All conversions of a job wait to be made again; where their results lie stays."""
+    db.execute(
+        "UPDATE conversions SET status = 'WAITING', progress = 0, effort = '', reason = '', attempts = 0,"
+        " error_code = NULL, error_message = NULL, updated_at = ?, completed_at = NULL WHERE job_id = ?",
+        [now, job_id],
+    )
+
+
 def delete(db: sqlite_utils.Database, job_id: str) -> None:
     """Forget all conversions of a job."""
     db.execute("DELETE FROM conversions WHERE job_id = ?", [job_id])

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import sqlite_utils
 
-from htdl.jobs import ENDED, Blocked, Job, JobFile, JobQuery, State, Wish
+from htdl.jobs import ENDED, Blocked, Job, JobFile, JobQuery, State, Wanted, Wish
 from htdl.store import resume as resume_data
 from htdl.store.resume import Resume
 
@@ -110,6 +110,7 @@ def same_torrent(db: sqlite_utils.Database, info_hash: str, info_hash_v2: str | 
     """The jobs that share a hash with this torrent, newest first.
 
     A hybrid torrent has both (BEP 52) and a magnet may name only one, so either is sought in either column.
+    Jobs without a torrent have none in common.
     """
     hashes = json.dumps([x for x in (info_hash, info_hash_v2) if x])
     rest = (
@@ -150,10 +151,10 @@ def has_folder(db: sqlite_utils.Database, save_path: str) -> bool:
 
 
 def forget_paths(db: sqlite_utils.Database, save_path: str) -> None:
-    """Ended jobs whose data in this folder is gone have no `file_path` any more."""
+    """Ended jobs of torrents whose data in this folder is gone have no `file_path` any more."""
     sql = (
         "UPDATE download_jobs SET file_path = NULL"
-        " WHERE save_path = ? AND status NOT IN (SELECT value FROM json_each(?))"
+        " WHERE save_path = ? AND info_hash != '' AND status NOT IN (SELECT value FROM json_each(?))"
     )
     db.execute(sql, [save_path, _LIVING])
 
@@ -197,8 +198,8 @@ def totals(db: sqlite_utils.Database) -> Totals:
     by_status.update(db.execute("SELECT status, COUNT(*) FROM download_jobs GROUP BY status"))
     ended = sum(by_status[state] for state in ENDED)
     downloaded, uploaded, average = db.execute(
-        "SELECT COALESCE(SUM(done_bytes), 0), COALESCE(SUM(uploaded_bytes), 0),"
-        " AVG((julianday(completed_at) - julianday(created_at)) * 86400) FILTER (WHERE status = 'COMPLETED')"
+        "SELECT COALESCE(SUM(done_bytes) FILTER (WHERE info_hash != ''), 0),"
+        " COALESCE(SUM(uploaded_bytes), 0), AVG((julianday(completed_at) - julianday(created_at)) * 86400) FILTER (WHERE status = 'COMPLETED')"
         " FROM download_jobs"
     ).fetchone()
     return Totals(
@@ -237,6 +238,7 @@ def _job(row: Mapping[str, Any]) -> Job:
     typed["selection"] = tuple(json.loads(row["selection"]))
     typed["seeding"] = bool(row["seeding"])
     typed["delete_data"] = bool(row["delete_data"])
+    typed["wanted"] = _wanted(row["wanted"])
     return Job(**typed)
 
 
@@ -244,4 +246,12 @@ def _values(job: Job) -> list[Any]:
     """The row of a job, in the order of `_COLUMNS`."""
     values = {name: getattr(job, name) for name in _COLUMNS}
     values["selection"] = json.dumps(job.selection)
+    values["wanted"] = json.dumps(asdict(job.wanted)) if job.wanted else None
     return list(values.values())
+
+
+def _wanted(text: str | None) -> Wanted | None:
+    if text is None:
+        return None
+    told = json.loads(text)
+    return Wanted(**{**told, "audio": tuple(told["audio"])})

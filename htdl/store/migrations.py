@@ -143,7 +143,16 @@ ALTER TABLE conversions ADD COLUMN reason TEXT NOT NULL DEFAULT '';
 ALTER TABLE subtitles ADD COLUMN note TEXT NOT NULL DEFAULT '';
 """
 
-MIGRATIONS = (Migration("jobs", _JOBS), Migration("media", _MEDIA), Migration("words", _WORDS))
+_WANTED = """
+ALTER TABLE download_jobs ADD COLUMN wanted TEXT;
+"""
+
+MIGRATIONS = (
+    Migration("jobs", _JOBS),
+    Migration("media", _MEDIA),
+    Migration("words", _WORDS),
+    Migration("wanted", _WANTED),
+)
 """Number 1 is the first."""
 
 

@@ -61,6 +61,16 @@ async def test_the_conversions_of_one_job_are_forgotten(db, new_job):
     assert found == {new_job(1).id: (), new_job(2).id: (FULL,)}
 
 
+async def test_what_is_made_again_keeps_its_place(db, new_job):
+    for number in (1, 2):
+        await db.run(jobs.insert, new_job(number))
+        await db.run(conversions.put, new_job(number).id, FULL)
+    await db.run(conversions.renew, new_job(1).id, "now")
+    found = await db.read(conversions.of, [new_job(1).id, new_job(2).id])
+    again = Conversion(file_index=3, output=FULL.output, created_at=FULL.created_at, updated_at="now")
+    assert found == {new_job(1).id: (again,), new_job(2).id: (FULL,)}
+
+
 async def test_the_living_are_those_of_jobs_that_have_not_ended_or_seed(db, new_job):
     converting = new_job(1, status=State.CONVERTING)
     seeding = new_job(2, status=State.COMPLETED, seeding=True)

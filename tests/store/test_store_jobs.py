@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from htdl.jobs import Blocked, Job, JobFile, JobQuery, State, Wish
+from htdl.jobs import Blocked, Job, JobFile, JobQuery, State, Wanted, Wish
 from htdl.store import jobs
 
 FULL = Job(
@@ -44,6 +44,7 @@ FULL = Job(
     seeding=True,
     delete_data=True,
     metadata_at="m",
+    wanted=Wanted(format="webm", codec="av1", audio=("deu", "eng"), output="/films", keep=True),
 )
 
 
@@ -200,6 +201,17 @@ async def test_totals_of_nothing_are_known(db):
     assert (totals.downloaded_bytes, totals.uploaded_bytes) == (0, 0)
 
 
+async def test_jobs_without_a_torrent_have_none_in_common(db, new_job):
+    await put(db, new_job(1, info_hash=""), new_job(2, info_hash=""), new_job(3))
+    assert await db.run(jobs.same_torrent, "", None) == []
+    assert await db.run(jobs.same_torrent, new_job(3).info_hash, None) == [new_job(3)]
+
+
+async def test_a_file_that_was_here_already_was_not_downloaded(db, new_job):
+    await put(db, new_job(1, info_hash="", done_bytes=900), new_job(2, done_bytes=6))
+    assert (await db.run(jobs.totals)).downloaded_bytes == 6
+
+
 async def test_totals_count_all_rows(db, new_job):
     start = "2024-01-01T00:00:00+00:00"
     await put(
@@ -225,10 +237,11 @@ async def test_ended_jobs_of_a_removed_folder_have_no_path(db, new_job):
         new_job(1, status=State.COMPLETED, **at),
         new_job(2, status=State.DOWNLOADING, **at),
         new_job(3, status=State.COMPLETED, file_path="/srv/w/a.mkv", save_path="/srv/w"),
+        new_job(4, status=State.COMPLETED, info_hash="", **at),  # its result lies elsewhere
     )
     await db.run(jobs.forget_paths, "/srv/v")
     found = await db.run(jobs.find, "", limit=10)
-    assert [x.file_path for x in found] == [None, "/srv/v/a.mkv", "/srv/w/a.mkv"]
+    assert [x.file_path for x in found] == [None, "/srv/v/a.mkv", "/srv/w/a.mkv", "/srv/v/a.mkv"]
 
 
 ACTIVE = """
