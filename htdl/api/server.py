@@ -17,6 +17,7 @@ from htdl.api import answers, guard, listener, local, pages, texts
 from htdl.api.control import Control, Controls
 from htdl.api.door import Door
 from htdl.api.feed import Feed
+from htdl.api.hls import Hls
 from htdl.api.video import Videos
 
 if TYPE_CHECKING:
@@ -122,5 +123,6 @@ class VideoServer:
         app = web.Application(middlewares=[guard.boundary(texts.failure), local.only_from_here(port)])
         app.on_response_prepare.append(texts.protect)
         app.add_routes(Videos(self._service).routes())
+        app.add_routes(Hls(self._service).routes())
         app.add_routes(pages.routes(self._service))
         return app

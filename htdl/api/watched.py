@@ -48,6 +48,9 @@ def status_object(service: Service, view: JobView, index: int | None) -> dict[st
         "is_whole": runs == [(0.0, 1.0)],
         "runs": runs,
         "readiness": verdict,
+        "play": service.live.how(job, playing) if playing else "source",
+        "hls": _hls(service, job.id, playing) if playing else None,
+        "conversion": next((x for x in view.conversions if playing and x.file_index == playing.index), None),
         "files": [_file_object(file, _path(service, job.id, file)) for file in shown],
         "more": len(videos) - len(shown),
         "subtitles": _subtitles(playing, view.files) if playing else [],
@@ -73,7 +76,17 @@ def _runs(service: Service, view: JobView, file: JobFile | None) -> list[tuple[f
 
 def _path(service: Service, job_id: str, file: JobFile) -> str:
     """Of a file on the server that also serves the page, under whatever name that was reached."""
-    return (service.links.video(job_id, file) or "").removeprefix(service.links.base_url or "")
+    return _local(service, service.links.video(job_id, file))
+
+
+def _local(service: Service, url: str | None) -> str:
+    return (url or "").removeprefix(service.links.base_url or "")
+
+
+def _hls(service: Service, job_id: str, file: JobFile) -> dict[str, Any] | None:
+    """The playlist of what is made of it meanwhile, and the media type of its segments."""
+    kind = service.live.media_type(job_id, file.index)
+    return {"url": _local(service, service.links.live(job_id, file)), "type": kind} if kind else None
 
 
 def listed(files: Sequence[JobFile]) -> list[JobFile]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -36,6 +37,7 @@ class Task:
     target: Path
     temp: Path
     name: str
+    playlist: Path | None = None  # for who watches meanwhile
 
 
 async def prepare(source: Source, settings: Settings) -> Prepared:
@@ -68,6 +70,7 @@ async def perform(
         progress=progress,
         stall_seconds=STALL_SECONDS,
         is_waiting=is_waiting,
+        hls=task.playlist,
     )
 
 
@@ -85,8 +88,14 @@ def target_of(folder: Path, path: str, suffix: str, is_taken: Callable[[Path], b
     raise FileExistsError(f"{folder} holds too many files called {name.stem}")
 
 
+def show_folder(temp: Path, name: str) -> Path:
+    """Where the playlist for who watches meanwhile is, and all it names."""
+    return temp / f"hls-{name}"
+
+
 def sweep(task: Task) -> None:
     """Remove what a run that was cut off may have left.  Blocks."""
+    shutil.rmtree(show_folder(task.temp, task.name), ignore_errors=True)
     for folder in (task.temp, task.target.parent):
         (folder / f".htdl-{task.name}.part{task.target.suffix}").unlink(missing_ok=True)
 

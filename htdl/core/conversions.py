@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +30,7 @@ from htdl.core.streams import Streams
 from htdl.errors import ConversionFailed, DiskFull, HtdlError
 from htdl.events import Kind
 from htdl.jobs import Conversion, ConversionState, Job, JobFile, State, Wish
+from htdl.media.live import PLAYLIST
 from htdl.media.plan import Effort
 from htdl.media.progress import Progress
 from htdl.media.source import Source
@@ -54,6 +56,7 @@ class _Work:
     record: Conversion
     prepared: Prepared | None = None
     task: asyncio.Task[None] | None = None  # that looks at it, or makes it
+    playlist: Path | None = None  # that is made beside
     candidate: Candidate | None = None  # while it is made
     rests_until: float = 0.0
     written_at: float = 0.0
@@ -81,6 +84,7 @@ class Conversions:
         config: Callable[[], Config],
         clock: Callable[[], float] = monotonic,
     ) -> None:
+        self.on_playlist_end: Callable[[str, int], None] = lambda job_id, index: None
         self._db = db
         self._book = book
         self._shelf = shelf
@@ -138,6 +142,19 @@ class Conversions:
         return {
             x.file_index: x.output for x in self.of(job_id) if x.status is ConversionState.DONE and x.output
         }
+
+    def prepared(self, job_id: str, index: int) -> Prepared | None:
+        """What is to be done with a video; None until that is known."""
+        work = self._work.get(job_id, {}).get(index)
+        return work.prepared if work else None
+
+    def playlist(self, job_id: str, index: int) -> Path | None:
+        """That the conversion which runs writes for who watches meanwhile."""
+        work = self._work.get(job_id, {}).get(index)
+        return work.playlist if work else None
+
+    def show_folder(self, job_id: str, index: int) -> Path:
+        return conversion.show_folder(self._config().storage.temp_path, f"{job_id}-{index}")
 
     async def delete(self, job: Job) -> None:
         """Remove what was made of a job, and forget that it was."""
@@ -202,10 +219,10 @@ class Conversions:
             some[file.index] = _Work(Conversion(file_index=file.index, created_at=self._book.now()))
         work = some[file.index]
         is_open = work.record.status is ConversionState.WAITING and not work.prepared and not work.task
-        if is_open and (source := self._source(job, file)):
+        if is_open and (source := self.source(job, file)):
             work.task = asyncio.get_running_loop().create_task(self._prepare(job, file, work, source))
 
-    def _source(self, job: Job, file: JobFile) -> Source | None:
+    def source(self, job: Job, file: JobFile) -> Source | None:
         """What to read: the file once it is whole, before that our own stream of it."""
         if self._streams.is_whole(job, file):
             return Source(str(Path(job.save_path) / file.path))
@@ -305,16 +322,25 @@ class Conversions:
             log.error("conversion ends job=%s file=%d: %s", job.id, work.record.file_index, exc)
         finally:
             work.task = work.candidate = None
+            if work.playlist:
+                work.playlist = None
+                self.on_playlist_end(job.id, work.record.file_index)
             self._book.changed.set()
 
     async def _make(self, job: Job, work: _Work) -> None:
         file = self._file(job, work)
         output = work.record.output
         assert file and work.prepared and output  # noqa: PT018 - said of all three at once
-        source = self._source(job, file)
+        source = self.source(job, file)
         if source is None:
             raise ConversionFailed(f"{file.path} cannot be read just now")
         task = self._task(job, file.index, output, source)
+        is_shown = source.is_url or self._streams.is_watched(job.id)
+        if work.prepared.plan.effort is Effort.TRANSCODE and is_shown:
+            folder = self.show_folder(job.id, file.index)
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            work.playlist = folder / PLAYLIST
+            task = replace(task, playlist=work.playlist)
         is_waiting: Callable[[], bool] = lambda: not self._streams.is_whole(job, file)  # noqa: E731 - a closure
         await conversion.perform(task, work.prepared, lambda x: self._on_progress(job, work, x), is_waiting)
 

@@ -36,6 +36,10 @@ class Links:
         name = quote(PurePosixPath(file.output or file.path).name, safe="")
         return self._address("video" if file.output else "stream", job_id, f"{file.index}/{name}")
 
+    def live(self, job_id: str, file: JobFile) -> str | None:
+        """Of the playlist of what is made of a file meanwhile."""
+        return self._address("hls", job_id, f"{file.index}/index.m3u8")
+
     def feed(self, job_id: str, file: JobFile) -> str | None:
         """Of a file that is still arriving, for its conversion."""
         name = quote(PurePosixPath(file.path).name, safe="")

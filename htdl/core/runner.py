@@ -86,6 +86,7 @@ class Runner:
         """Save everything once more; call after `run` was cancelled."""
         self._chores.cancel()
         await self._book.flush(await self._saves.taken(self._engine.held()))
+        await self._service.live.stop()
         await self._service.conversions.stop()
 
     async def _wait(self) -> None:

@@ -23,6 +23,7 @@ from htdl.core.book import Book
 from htdl.core.checks import Checks
 from htdl.core.conversions import Conversions
 from htdl.core.links import Links
+from htdl.core.live import Live
 from htdl.core.saves import DISTRUST
 from htdl.core.shelf import Shelf
 from htdl.core.streams import Streams
@@ -63,6 +64,7 @@ class Service:
         self.streams = Streams(book, engine, self.shelf, lambda: self.config.stream)
         self.conversions = Conversions(db, book, self.shelf, self.streams, self.links, lambda: self.config)
         self.last_tick_seconds: Callable[[], float] | None = None  # the runner's; None while there is none
+        self.live = Live(self.conversions, self.streams, lambda: self.config)
         self._db = db
         self._book = book
         self._bus = bus
@@ -110,6 +112,11 @@ class Service:
             readiness=self.streams.readiness(job, files, file.index if file else None),
             subtitles=self.links.subtitles(job.id, file, files) if file else (),
         )
+
+    async def shown_part(self, prefix: str, index: int, name: str) -> Path:
+        """Where a part of what is shown of a file while it is converted lies.  Raises NoSuchJob, Refused."""
+        job = await self._book.find(prefix)
+        return await self.live.part(job, self.streams.file(job, await self._book.files_of(job), index), name)
 
     def view(self, job: Job) -> JobView:
         return self._view(job, self._book.files.get(job.id, ()))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.parse import urljoin
 from urllib.request import urlopen
 
 import pytest
@@ -77,3 +80,46 @@ def test_the_data_of_a_job_are_its_result_too(converter: Daemon, swarm: Swarm, c
     assert not Path(job.file_path or "").parent.exists()
     again = in_state(converter, converter.client.retry(job.id).id, State.COMPLETED)
     assert Path(again.file_path or "").is_file()
+
+
+def test_who_watches_meanwhile_gets_a_playlist_that_grows(
+    converter: Daemon, swarm: Swarm, clips: Path
+) -> None:
+    film = clip(clips, "avi", seconds=30, noise=5).read_bytes()
+    torrent = swarm.seed({"film.avi": film}, rate=len(film) // 10)
+    job_id = converter.client.add(torrent.magnet).id
+    early = once(converter, job_id, lambda x: x.conversion and x.conversion.status is ConversionState.RUNNING)
+    assert early.conversion
+    assert early.conversion.effort == "transcode"
+    page = converter.client.stream(job_id).page_url
+    assert page
+    status = json.load(urlopen(page + "status"))
+    assert status["play"] == "hls"
+    url = page.partition("/watch/")[0] + status["hls"]["url"]
+    playlist = urlopen(url, timeout=60).read().decode()
+    assert converter.client.job(job_id).status is State.DOWNLOADING
+    assert "#EXT-X-ENDLIST" not in playlist
+    parts = [x for x in playlist.splitlines() if x and not x.startswith("#")]
+    init, first = (urlopen(urljoin(url, x)).read() for x in ("init.mp4", parts[0]))
+    assert (init[4:8], first[4:8]) == (b"ftyp", b"styp")
+    job = in_state(converter, job_id, State.COMPLETED, timeout=60)
+    assert [x.codec for x in probed(Path(job.file_path or "")).streams] == ["h264", "aac"]
+    assert "#EXT-X-ENDLIST" in urlopen(url).read().decode()  # who watches goes on to its end
+    assert json.load(urlopen(page + "status"))["play"] == "source"
+
+
+def test_what_is_only_copied_is_shown_to_who_asks(converter: Daemon, swarm: Swarm, clips: Path) -> None:
+    film = clip(clips, "ts", seconds=30, noise=5).read_bytes()
+    torrent = swarm.seed({"film.ts": film}, rate=len(film) // 8)
+    job_id = converter.client.add(torrent.magnet).id
+    once(converter, job_id, lambda x: x.conversion and x.conversion.status is ConversionState.RUNNING)
+    folder = converter.home / "temp"
+    assert not list(folder.glob("hls-*"))
+    page = converter.client.stream(job_id).page_url or ""
+    status = json.load(urlopen(page + "status"))
+    assert (status["play"], status["conversion"]["effort"]) == ("hls", "remux")
+    url = page.partition("/watch/")[0] + status["hls"]["url"]
+    assert b"index0.m4s" in urlopen(url, timeout=60).read()
+    with pytest.raises(HTTPError, match="404"):
+        urlopen(urljoin(url, "index0.m4s.tmp"))
+    in_state(converter, job_id, State.COMPLETED, timeout=60)

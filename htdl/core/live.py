@@ -1,0 +1,156 @@
+"""Watching what browsers do not play, before it is converted.
+
+A picture that is encoded is encoded once, for who watches now and for later: its conversion writes the
+playlist too.  What costs little is made for a viewer when there is one, and ended when there is none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from htdl.config import Config
+from htdl.core.chores import Chores
+from htdl.core.conversion import Prepared
+from htdl.core.conversions import Conversions
+from htdl.core.streams import Streams
+from htdl.errors import HtdlError, NoSuchJob
+from htdl.jobs import Conversion, ConversionState, Job, JobFile
+from htdl.media import browsers, live
+from htdl.media.plan import Effort
+
+log = logging.getLogger(__name__)
+
+VIEWER_SECONDS = 60.0  # after the last request nobody watches any more
+LOOK_SECONDS = 0.1  # between two looks for a part that is still made
+NAMES = re.compile(r"index\.m3u8|init\.mp4|index\d{1,9}\.m4s")
+
+
+@dataclass(slots=True)
+class _Show:
+    folder: Path
+    making: asyncio.Task[None] | None = None  # None: its conversion writes it
+    ends: asyncio.TimerHandle | None = None
+
+
+class Live:
+    def __init__(self, conversions: Conversions, streams: Streams, config: Callable[[], Config]) -> None:
+        self._conversions = conversions
+        self._streams = streams
+        self._config = config
+        self._shows: dict[tuple[str, int], _Show] = {}
+        self._chores = Chores()
+        conversions.on_playlist_end = self._on_playlist_end
+
+    def how(self, job: Job, file: JobFile) -> str:
+        """How a browser is to play a file now: "source", the file itself or what was made of it; "hls"; or
+        "wait", since it can only once it is converted.
+        """
+        record = self._record(job, file)
+        prepared = self._conversions.prepared(job.id, file.index)
+        if (
+            record is None
+            or prepared is None
+            or record.status in {ConversionState.DONE, ConversionState.FAILED}
+        ):
+            return "source"
+        plan = prepared.plan
+        is_played = prepared.probe.container in browsers.CONTAINERS
+        if plan.effort is Effort.NONE or (plan.effort is Effort.REMUX and is_played):
+            return "source"
+        if live.media_type(plan) is None:
+            return "wait"
+        if plan.effort is Effort.TRANSCODE:
+            is_shown = self._conversions.playlist(job.id, file.index) is not None
+            return "hls" if is_shown else "wait"
+        return "hls"
+
+    def media_type(self, job_id: str, index: int) -> str | None:
+        """Of what is shown of a file; None while that is not known, or where a browser would not play it."""
+        prepared = self._conversions.prepared(job_id, index)
+        return live.media_type(prepared.plan) if prepared else None
+
+    async def part(self, job: Job, file: JobFile, name: str) -> Path:
+        """Where this part of what is shown lies; of the playlist, once it has begun.  Raises NoSuchJob."""
+        if not NAMES.fullmatch(name):
+            raise NoSuchJob(f"nothing is called {name!r:.80}")
+        show = self._show(job, file)
+        self._stay(job.id, file.index, show)
+        path = show.folder / name
+        if name == live.PLAYLIST:
+            await self._begun(path, show)
+        return path
+
+    def _record(self, job: Job, file: JobFile) -> Conversion | None:
+        return next((x for x in self._conversions.of(job.id) if x.file_index == file.index), None)
+
+    def _show(self, job: Job, file: JobFile) -> _Show:
+        key = (job.id, file.index)
+        if show := self._shows.get(key):
+            return show
+        if self.how(job, file) != "hls":
+            raise NoSuchJob(f"{file.path} is not shown this way just now")
+        playlist = self._conversions.playlist(*key)
+        show = self._shows[key] = _Show(playlist.parent if playlist else self._conversions.show_folder(*key))
+        prepared = self._conversions.prepared(*key)
+        if playlist is None and prepared:
+            show.making = asyncio.get_running_loop().create_task(self._make(job, file, show, prepared))
+        return show
+
+    async def _make(self, job: Job, file: JobFile, show: _Show, prepared: Prepared) -> None:
+        try:
+            source = self._conversions.source(job, file)
+            if source is None:
+                return
+            await asyncio.to_thread(show.folder.mkdir, parents=True, exist_ok=True)
+            log.info("shown while it is converted job=%s file=%d", job.id, file.index)
+            await live.show(prepared.tools, source, prepared.plan, show.folder / live.PLAYLIST)
+        except (HtdlError, OSError) as exc:
+            log.warning("cannot be shown job=%s file=%d: %s", job.id, file.index, exc)
+
+    async def _begun(self, playlist: Path, show: _Show) -> None:
+        """Wait for its first segment."""
+        try:
+            async with asyncio.timeout(self._config().stream.wait_seconds):
+                while not await asyncio.to_thread(playlist.exists):
+                    if show.making and show.making.done():
+                        break
+                    await asyncio.sleep(LOOK_SECONDS)
+        except TimeoutError as exc:
+            raise NoSuchJob("nothing of it has come yet", hint="try again in a moment") from exc
+
+    # --- the end ---
+
+    def _stay(self, job_id: str, index: int, show: _Show) -> None:
+        """Somebody watches."""
+        if show.ends:
+            show.ends.cancel()
+        loop = asyncio.get_running_loop()
+        show.ends = loop.call_later(VIEWER_SECONDS, lambda: loop.create_task(self._end((job_id, index))))
+
+    async def _end(self, key: tuple[str, int]) -> None:
+        show = self._shows.pop(key, None)
+        if show is None:
+            return
+        if show.ends:
+            show.ends.cancel()
+        if show.making:
+            show.making.cancel()
+            await asyncio.wait([show.making])
+        if self._conversions.playlist(*key) is None:  # else its conversion still writes there
+            await asyncio.to_thread(shutil.rmtree, show.folder, ignore_errors=True)
+
+    def _on_playlist_end(self, job_id: str, index: int) -> None:
+        """Its conversion has ended; who watches goes on with what was made."""
+        if (job_id, index) not in self._shows:
+            folder = self._conversions.show_folder(job_id, index)
+            self._chores.begin(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
+
+    async def stop(self) -> None:
+        for key in list(self._shows):
+            await self._end(key)
