@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import sqlite_utils
 
@@ -12,14 +13,34 @@ from htdl.jobs import Subtitle
 
 def of(db: sqlite_utils.Database, job_ids: Sequence[str]) -> dict[str, tuple[Subtitle, ...]]:
     """Those of each of these jobs by file index and path; an empty tuple where there are none."""
-    found: dict[str, list[Subtitle]] = {job_id: [] for job_id in job_ids}
     sql = (
         "SELECT job_id, file_index, path, language, title, origin, note FROM subtitles"
         " WHERE job_id IN (SELECT value FROM json_each(?)) ORDER BY job_id, file_index, path"
     )
-    for row in db.query(sql, [json.dumps(list(found))]):
-        found[row.pop("job_id")].append(Subtitle(**row))
-    return {job_id: tuple(some) for job_id, some in found.items()}
+    some = _by_job(db.query(sql, [json.dumps(list(job_ids))]))
+    return {job_id: some.get(job_id, ()) for job_id in job_ids}
+
+
+def every(db: sqlite_utils.Database) -> dict[str, tuple[Subtitle, ...]]:
+    """Those of all jobs that have some, as `of` gives them."""
+    sql = (
+        "SELECT job_id, file_index, path, language, title, origin, note FROM subtitles"
+        " ORDER BY job_id, file_index, path"
+    )
+    return _by_job(db.query(sql))
+
+
+def has_folder(db: sqlite_utils.Database, folder: str) -> bool:
+    """Whether a path begins with this one, which ends with "/"."""
+    sql = "SELECT 1 FROM subtitles WHERE substr(path, 1, ?) = ? LIMIT 1"
+    return db.execute(sql, [len(folder), folder]).fetchone() is not None
+
+
+def _by_job(found: Iterable[dict[str, Any]]) -> dict[str, tuple[Subtitle, ...]]:
+    some: dict[str, list[Subtitle]] = {}
+    for row in found:
+        some.setdefault(row.pop("job_id"), []).append(Subtitle(**row))
+    return {job_id: tuple(subtitles) for job_id, subtitles in some.items()}
 
 
 def replace_all(

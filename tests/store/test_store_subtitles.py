@@ -38,3 +38,22 @@ async def test_a_path_belongs_to_the_file_that_named_it_last(db, new_job):
 async def test_a_removed_job_stays_removed(db, new_job):
     await db.run(subtitles.replace_all, new_job(1).id, 1, [ENGLISH])
     assert await db.read(subtitles.of, [new_job(1).id]) == {new_job(1).id: ()}
+
+
+async def test_all_subtitles_by_job(db, new_job):
+    assert await db.read(subtitles.every) == {}
+    for number in (1, 2):
+        await db.run(jobs.insert, new_job(number))
+    await db.run(subtitles.replace_all, new_job(2).id, 1, [UNKNOWN, ENGLISH])
+    assert await db.read(subtitles.every) == {new_job(2).id: (ENGLISH, UNKNOWN)}
+
+
+async def test_a_folder_is_had_while_a_path_begins_with_it(db, new_job):
+    await db.run(jobs.insert, new_job(1))
+    await db.run(subtitles.replace_all, new_job(1).id, 1, [ENGLISH])
+    assert [await db.read(subtitles.has_folder, x) for x in ("/s/v/", "/s/V/", "/s/v/e/", "/s/%/")] == [
+        True,
+        False,
+        False,
+        False,
+    ]

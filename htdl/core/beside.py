@@ -1,0 +1,139 @@
+"""What lies beside each video of a job as WebVTT: from which files, under which names, and what is made of it
+already.  Decides; writes nothing.
+
+Rows say it.  One whose path is absolute is a file that was made; one whose path is none stands for a track or
+file of which nothing came, as its note says; and one without an origin is the mark of a video of which there
+is more to come, so that an end of the daemon loses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path, PurePosixPath
+
+from htdl.jobs import JobFile, Subtitle
+from htdl.media.subtitles import Extracted, Sidecar, sidecars
+from htdl.stream.kinds import is_video
+from htdl.stream.sidecars import subtitles_of
+
+SO_FAR = "as far as the video was here"
+_MOST_NAME = 100  # characters of a folder
+
+
+class Stage(IntEnum):
+    """How much of a video its tracks were last read from."""
+
+    NOTHING = 0
+    BEGINNING = 1  # its head and index
+    HALF = 2
+    ALL = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A video, the files that came with it, and where both become WebVTT."""
+
+    video: JobFile
+    files: tuple[tuple[JobFile, Sidecar], ...]
+    folder: Path
+
+    @property
+    def names(self) -> list[str]:
+        return [sidecar.name for _, sidecar in self.files]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the rows and the disk say of one video: its tracks, and its files by index."""
+
+    stage: Stage
+    tracks: tuple[Subtitle, ...]
+    files: dict[int, Subtitle]
+
+
+def is_made(row: Subtitle) -> bool:
+    """Whether it stands for a file."""
+    return row.path.startswith("/")
+
+
+def mark(index: int) -> Subtitle:
+    return Subtitle(file_index=index, path=f"{index}/")
+
+
+def told(rows: Iterable[Subtitle]) -> tuple[Subtitle, ...]:
+    """Those that stand for something."""
+    return tuple(row for row in rows if row.origin)
+
+
+def plan(files: Sequence[JobFile], save_path: Path, home: Path) -> list[Beside]:
+    """Of each wanted video.  `home` is the job's folder; of several videos each has its own in it."""
+    videos = [x for x in files if x.wanted and x.size and is_video(x.path)]
+    names = _folders(videos) if len(videos) > 1 else ["" for _ in videos]
+    return [_beside(video, files, save_path, home / name) for video, name in zip(videos, names, strict=True)]
+
+
+def _beside(video: JobFile, files: Sequence[JobFile], save_path: Path, folder: Path) -> Beside:
+    some = subtitles_of(video, files)
+    named = sidecars(save_path / x.path for x in some)
+    return Beside(video, tuple(zip(some, named, strict=True)), folder)
+
+
+def _folders(videos: Iterable[JobFile]) -> list[str]:
+    """One for each, in their order: its name without its ending, and a number where that is taken."""
+    names: list[str] = []
+    used: set[str] = set()
+    for video in videos:
+        name = clean = _clean(PurePosixPath(video.path).stem)
+        number = 1
+        while name.casefold() in used:
+            number += 1
+            name = f"{clean} ({number})"
+        used.add(name.casefold())
+        names.append(name)
+    return names
+
+
+def _clean(name: str) -> str:
+    """A stranger's, fit to be a folder's: nothing hidden, nothing that cannot be read or is too long."""
+    plain = "".join(x if x.isprintable() else " " for x in name)[:_MOST_NAME]
+    short = plain.encode(errors="replace")[: 2 * _MOST_NAME].decode(errors="ignore")
+    return short.strip(". ") or "video"
+
+
+def row(beside: Beside, made: Extracted, key: str) -> Subtitle:
+    """`key` is unique among what is beside this video."""
+    return Subtitle(
+        file_index=beside.video.index,
+        path=str(made.path) if made.path else f"{beside.video.index}/{key}",
+        language=made.kind.language,
+        title=made.title,
+        origin=made.origin,
+        note=made.note,
+    )
+
+
+def known(beside: Beside, rows: Iterable[Subtitle]) -> Known:
+    """What need not be made again.  Looks at the disk: for a thread."""
+    own = [x for x in rows if x.file_index == beside.video.index]
+    there = [x for x in told(own) if not is_made(x) or Path(x.path).is_file()]
+    is_complete = bool(own) and len(there) == len(own)
+    files: dict[int, Subtitle] = {}
+    for file, sidecar in beside.files:
+        if found := next((x for x in there if _is_of(x, sidecar, beside.folder)), None):
+            files[file.index] = found
+            there.remove(found)
+    taken = set(beside.names)
+    tracks = tuple(x for x in there if not is_made(x) or _is_free(Path(x.path), beside.folder, taken))
+    is_complete = is_complete and len(tracks) == len(there)
+    return Known(Stage.ALL if is_complete else Stage.NOTHING, tracks, files)
+
+
+def _is_free(path: Path, folder: Path, taken: set[str]) -> bool:
+    """Whether a track may have this name: not where another file came with the video since."""
+    return path.parent == folder and path.name not in taken
+
+
+def _is_of(row: Subtitle, sidecar: Sidecar, folder: Path) -> bool:
+    return row.origin == sidecar.path.name and (not is_made(row) or Path(row.path) == folder / sidecar.name)
