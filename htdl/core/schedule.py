@@ -72,7 +72,9 @@ class Cancel(Action):
 
 
 class Convert(Action):
-    """DOWNLOADING to CONVERTING: the files are whole, what is made of them is not."""
+    """DOWNLOADING to CONVERTING: the files are whole, what is made of them is not.  Of a job without a torrent
+    PENDING to CONVERTING.
+    """
 
 
 class Complete(Action):
@@ -99,6 +101,8 @@ class Fail(Action):
     code: str
     message: str
 
+
+NO_VIDEO = "bad_media"  # the code of what cannot be converted because of what it is
 
 _NOTHING = Facts()
 
@@ -144,13 +148,14 @@ def _settle(job: Job, known: Facts) -> Action | None:
     2. a finished job seeds until its rules are met;
     3. what cannot go on fails;
     4. what is whole is complete, paused or not;
-    5. a wish to pause.
+    5. a wish to pause;
+    6. what needs no torrent waits for none.
     """
     if job.wish is Wish.CANCEL:
         return Cancel(job.id) if not job.has_ended or job.seeding or job.delete_data else None
     if job.has_ended:
         return _settle_seed(job, known)
-    if fault := known.conversion_fault or (known.fault if job.status is not State.CONVERTING else None):
+    if fault := _fault(job, known):
         return Fail(job.id, *fault)
     if known.is_whole and job.status is State.DOWNLOADING:
         return Complete(job.id) if known.is_converted else Convert(job.id)
@@ -158,7 +163,26 @@ def _settle(job: Job, known: Facts) -> Action | None:
         return Complete(job.id)
     if job.wish is Wish.PAUSE:
         return None if job.status is State.PAUSED else Pause(job.id)
+    if job.is_local:
+        return _settle_local(job)
     return _settle_seed(job, known) if job.status is State.CONVERTING else None
+
+
+def _settle_local(job: Job) -> Action | None:
+    """Its conversion waits for its turn in a queue of its own."""
+    if job.status is State.PAUSED:
+        return Queue(job.id)
+    return Convert(job.id) if job.status is State.PENDING else None
+
+
+def _fault(job: Job, known: Facts) -> tuple[str, str] | None:
+    """What ends a job.  Of one that converts, all is here; and one that arrives goes on whatever becomes of
+    its conversion, unless it is no video at all.
+    """
+    if job.status is State.CONVERTING:
+        return known.conversion_fault
+    is_fake = known.conversion_fault and known.conversion_fault[0] == NO_VIDEO
+    return known.fault or (known.conversion_fault if is_fake else None)
 
 
 def _settle_seed(job: Job, known: Facts) -> Action | None:
