@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from htdl.cli import words
+from htdl.cli import conversion, words
 from htdl.cli.words import JobObject
 
 
@@ -61,7 +61,7 @@ class Board:
 
 class Ticker:
     """Which changes are worth a line where lines cannot be redrawn: a new state or reason at once, a new
-    percentage, or what is missing to watch it, at most once a second.
+    percentage of the download or of a conversion, or what is missing to watch it, at most once a second.
     """
 
     def __init__(self, every_seconds: float = 1.0) -> None:
@@ -71,7 +71,7 @@ class Ticker:
     def is_due(self, job: JobObject, now: float) -> bool:
         """Whether to print it; if so, it counts as printed."""
         mark = (words.state(job), words.why(job), words.is_ready(job))
-        number = words.percent(job) + words.waits_for(job)
+        number = words.percent(job) + words.waits_for(job) + conversion.stage(job)
         last = self._last.get(job["id"])
         if last and last[0] == mark and (last[1] == number or now - last[2] < self._every):
             return False

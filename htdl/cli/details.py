@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from htdl.cli import units, verdict, words
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from htdl.cli import conversion, units, verdict, words
 from htdl.cli.words import JobObject, printable
 
 FOLDER, MAIN_FILE = "folder", "main file"
@@ -15,6 +19,7 @@ def details(job: JobObject) -> list[tuple[str, str]]:
         ("id", printable(job["id"])),
         ("state", _state(job)),
         ("progress", _progress(job)),
+        ("conversion", _conversion(job)),
         *_readiness(job),
         ("speed", f"{units.speed(job['download_speed'])} down, {units.speed(job['upload_speed'])} up"),
         ("limits", _limits(job)),
@@ -26,6 +31,7 @@ def details(job: JobObject) -> list[tuple[str, str]]:
         ("info-hash", printable(job["info_hash"])),
         ("video id", printable(job["video_id"]) if job["video_id"] != job["id"] else ""),
         ("stream", printable(job.get("stream_url") or "")),
+        ("subtitles", _subtitles(job)),
         ("added", printable(job["created_at"])),
         ("completed", printable(job["completed_at"] or "")),
         ("attempts", str(job["attempts"]) if job["attempts"] > 1 else ""),
@@ -34,7 +40,7 @@ def details(job: JobObject) -> list[tuple[str, str]]:
 
 
 def files(job: JobObject) -> list[tuple[str, str, str, str]]:
-    """Index, progress, size and path of each file; "-" for the progress of one that is not wanted."""
+    """Index, progress, size and path of each file, in order; "-" for the progress of one not wanted."""
     return [
         (
             str(file["index"]),
@@ -42,8 +48,37 @@ def files(job: JobObject) -> list[tuple[str, str, str, str]]:
             units.size(file["size"]),
             printable(file["path"]),
         )
-        for file in job.get("files", ())
+        for file in in_order(job)
     ]
+
+
+def conversions(job: JobObject) -> list[tuple[str, ...]]:
+    """Of each video that is or was converted, in the order of the files: its index, state, how far it is,
+    what is done, why, and where the result is.
+    """
+    made = {x["file_index"]: x for x in conversion.known(job)}
+    some = [made[file["index"]] for file in in_order(job) if file["index"] in made]
+    return [tuple(cell or units.UNKNOWN for cell in _cells(one)) for one in some]
+
+
+def _cells(one: conversion.Conversion) -> tuple[str, ...]:
+    return (
+        str(one["file_index"]),
+        conversion.state(one),
+        conversion.course(one) if one["status"] == "RUNNING" else "",
+        conversion.effort(one),
+        conversion.reason(one),
+        conversion.output(one),
+    )
+
+
+def in_order(job: JobObject) -> list[Mapping[str, Any]]:
+    """Its files as people number them: E2 before E10."""
+    return sorted(job.get("files", ()), key=lambda file: _natural(file["path"]))
+
+
+def _natural(path: str) -> str:
+    return re.sub("[0-9]+", lambda digits: digits[0].zfill(20), path.casefold())
 
 
 def _state(job: JobObject) -> str:
@@ -55,12 +90,25 @@ def _progress(job: JobObject) -> str:
     total = job["total_bytes"]
     if not total:
         return f"{job['progress']}%" if job["progress"] else ""
-    eta = (
-        f", {units.duration(job['eta_seconds'])} to go"
-        if job["eta_seconds"] >= 0 and not words.has_ended(job)
-        else ""
-    )
+    seconds = words.eta_seconds(job) if job["status"] != "CONVERTING" else -1  # which is its conversion's
+    eta = f", {units.duration(seconds)} to go" if seconds >= 0 else ""
     return f"{job['progress_exact']:g}%, {units.size(job['done_bytes'])} of {units.size(total)}{eta}"
+
+
+def _conversion(job: JobObject) -> str:
+    """Of all its videos together, while they are made."""
+    share, seconds = conversion.share(job), words.eta_seconds(job)
+    if job["status"] != "CONVERTING" or share is None:
+        return words.made(job)
+    eta = f"{units.duration(seconds)} to go" if seconds >= 0 else ""
+    return ", ".join(filter(None, (f"{int(share)}%", eta, words.made(job))))
+
+
+def _subtitles(job: JobObject) -> str:
+    """Those of the main file: "Forced (de), English"."""
+    some = job.get("subtitles", ())
+    named = [f"{x['label']} ({x['language']})" if x["language"] else x["label"] for x in some]
+    return printable(", ".join(named))
 
 
 def _readiness(job: JobObject) -> list[tuple[str, str]]:

@@ -31,14 +31,13 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _row(job: JobObject) -> tuple[str, ...]:
     reason = words.note(job)
-    moving = not words.has_ended(job)
     cells = (
         words.short_id(job),
         words.state(job),
         words.percent(job),
         units.short_speed(job["download_speed"]),
         units.short_speed(job["upload_speed"]),
-        units.duration(job["eta_seconds"]) if moving else "",
+        units.duration(words.eta_seconds(job)),
         units.short_size(job["total_bytes"]) if job["total_bytes"] else "",
         str(job["peers"]),
     )

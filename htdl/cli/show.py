@@ -9,10 +9,13 @@ import click
 
 from htdl.cli import many, plain, words
 from htdl.cli.app import App
-from htdl.cli.details import details, files
+from htdl.cli.details import conversions, details, files
 from htdl.cli.options import as_json, examples
 from htdl.cli.output import console, is_terminal, json_text, path_text
 from htdl.errors import HtdlError
+
+FILES = ("FILE", "DONE", "SIZE", "PATH")
+CONVERSIONS = ("FILE", "CONVERSION", "PROGRESS", "EFFORT", "WHY", "OUTPUT")
 
 
 @click.command(
@@ -26,7 +29,9 @@ from htdl.errors import HtdlError
 @as_json
 @click.pass_obj
 def command(app: App, prefix: str, path: bool, as_json: bool) -> None:
-    """Show all that is known of one download: its state, whether it can be watched yet, its files."""
+    """Show all that is known of one download: its state, whether it can be watched yet, its files
+    and what is made of them.
+    """
     job = app.job(prefix)
     if path:
         click.echo(os.fsencode(path_text(_main_file(job))))
@@ -40,8 +45,9 @@ def command(app: App, prefix: str, path: bool, as_json: bool) -> None:
             out.print(line, soft_wrap=bool(line.no_wrap))
     else:
         click.echo("\n".join(plain.aligned(details(job))))
-        if job["files"]:
-            click.echo("\n".join(["", *plain.aligned([("FILE", "DONE", "SIZE", "PATH"), *files(job)])]))
+        for heading, rows in ((FILES, files(job)), (CONVERSIONS, conversions(job))):
+            if rows:
+                click.echo("\n".join(["", *plain.aligned([heading, *rows])]))
 
 
 def _main_file(job: many.Job) -> str:

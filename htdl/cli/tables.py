@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from rich.text import Text
 
-from htdl.cli import details, units, words
+from htdl.cli import conversion, details, units, words
 from htdl.cli.bars import bar
 from htdl.cli.words import JobObject
 
@@ -115,9 +115,12 @@ def job_details(job: JobObject, width: int) -> list[Text]:
     label_width = max(len(label) for label, _ in rows) + 2
     lines = [_detail(label, value, label_width) for label, value in rows]
     style = STYLES.get(words.state(job), "")
-    lines.insert(0, bar(job["progress_exact"], min(width, 60), style))
-    files = job.get("files", ())
-    return [*lines, *(_file_line(x, style) for x in files)]
+    lines.insert(0, bar(words.share(job), min(width, 60), style))
+    made = {x["file_index"]: x for x in conversion.known(job)}
+    for file in details.in_order(job):
+        lines.append(_file_line(file, style))
+        lines += _made_lines(made.get(file["index"]))
+    return lines
 
 
 def fit(text: Text, width: int, *, right: bool = False) -> Text:
@@ -161,12 +164,13 @@ def _heading(columns: Sequence[Column]) -> Text:
 
 def _job_lines(job: JobObject, columns: Sequence[Column], width: int) -> list[Text]:
     row = Text(" ").join(fit(x.cell(job), x.width, right=x.right) for x in columns)
-    reason = words.why(job) or words.waits_for(job)
-    if not reason:
-        return [row]
     style = "red" if job["status"] == "FAILED" else "bright_black"
-    indent = " " * (words.SHORT_ID + 1)
-    return [row, fit(Text(f"{indent}└ {reason}", style=style), width)]
+    below = [Text(x, style=style) for x in [words.why(job) or words.waits_for(job)] if x]
+    below += [Text(x, style=STYLES["converting"]) for x in [words.made(job)] if x]
+    indent = " " * (words.SHORT_ID + 1) + "└ "
+    together = Text(" · ").join(below)
+    parts = below if cell_len(indent + together.plain) > width else [together] if below else []
+    return [row, *(fit(Text.assemble((indent, "bright_black"), x), width) for x in parts)]
 
 
 def _detail(label: str, value: str, label_width: int) -> Text:
@@ -188,19 +192,36 @@ def _file_line(file: JobObject, style: str) -> Text:
     return _unbroken(head.append(words.printable(file["path"])))
 
 
+def _made_lines(one: conversion.Conversion | None) -> list[Text]:
+    """What becomes of the file above: what is done and why, and where the result is."""
+    if one is None:
+        return []
+    head, lines = " " * 5 + "└ ", [_made_of(one)]
+    if path := conversion.output(one):
+        lines.append(Text(path, style=STYLES["completed"]))
+    return [_unbroken(Text.assemble((head, "bright_black"), x)) for x in lines]
+
+
+def _made_of(one: conversion.Conversion) -> Text:
+    """ "converting 43%, 2.1x, ETA 40s: picture encoded: no browser plays mpeg4"."""
+    state, reason = conversion.state(one), conversion.reason(one)
+    said = f"{state} {conversion.course(one)}" if one["status"] == "RUNNING" else state
+    style = {"RUNNING": STYLES["converting"], "FAILED": STYLES["failed"]}.get(one["status"], "")
+    return Text(": ".join(filter(None, (said, conversion.effort(one), reason))), style=style)
+
+
 def _state(job: JobObject) -> Text:
     word = words.state(job)
     return Text(word, style=STYLES.get(word, ""))
 
 
 def _bar(job: JobObject, width: int) -> Text:
-    return bar(job["progress_exact"], width, STYLES.get(words.state(job), "bright_black"))
+    return bar(words.share(job), width, STYLES.get(words.state(job), "bright_black"))
 
 
 def _eta(job: JobObject) -> Text:
-    return Text(
-        units.duration(job["eta_seconds"]) if job["eta_seconds"] >= 0 and not words.has_ended(job) else ""
-    )
+    seconds = words.eta_seconds(job)
+    return Text(units.duration(seconds) if seconds >= 0 else "")
 
 
 def _size(job: JobObject) -> Text:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from htdl.cli import boundary, many, units, words
+from htdl.cli import boundary, conversion, many, units, words
 from htdl.cli.app import App
 from htdl.cli.follow import GONE_SECONDS
 from htdl.cli.options import as_json, duration, examples, job_ids
 from htdl.cli.output import path_text
-from htdl.errors import HtdlError, NoDaemon, TimedOut
+from htdl.errors import ConversionFailed, HtdlError, JobFailed, NoDaemon, TimedOut
 
 if TYPE_CHECKING:
     from htdl.client import Until
@@ -45,7 +45,7 @@ def command(app: App, ids: tuple[str, ...], until: Until, timeout: float | None,
     """Return when the downloads are ready, downloaded or completed; say meanwhile why one stands still.
 
     Prints the path of each one's main file at the end of its line.  Exits 7 when the time is over, 1 when one
-    failed or was cancelled, 4 when there is no such download.
+    failed or was cancelled, 8 when its conversion failed, 4 when there is no such download.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
 
@@ -57,6 +57,8 @@ def command(app: App, ids: tuple[str, ...], until: Until, timeout: float | None,
                 hint="add its source again",
                 code="no_file",
             )
+        if until == "completed" and (unmade := conversion.unmade(job)):
+            boundary.warn(f"{many.called(job)} is {unmade}", as_json)
         if not as_json:
             click.echo(_line(job, until))
         return job
@@ -109,7 +111,21 @@ def _is_reached(app: App, job_id: str, until: Until, deadline: float | None) -> 
         app.client.wait(job_id, until, max(0.0, left))
     except TimedOut:
         return False
+    except JobFailed as exc:
+        job = app.job(job_id)
+        if not conversion.has_failed(job):
+            raise
+        if until != "downloaded" or job["progress"] < 100:
+            raise _not_converted(job) from exc
     return True
+
+
+def _not_converted(job: many.Job) -> ConversionFailed:
+    return ConversionFailed(
+        f"the conversion of {many.called(job)} failed: {words.why(job)}",
+        hint=f"begin it again with: htdl retry {words.short_id(job)}",
+        code=job["error_code"],
+    )
 
 
 def _line(job: many.Job, until: Until) -> str:

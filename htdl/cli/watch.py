@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 import click
 
-from htdl.cli import boundary, plain, words
+from htdl.cli import boundary, conversion, plain, words
 from htdl.cli.app import App
 from htdl.cli.board import Board, Ticker
 from htdl.cli.follow import Event, updates
 from htdl.cli.options import as_json, examples, job_ids
 from htdl.cli.output import is_terminal, json_line
+from htdl.errors import ConversionFailed, JobFailed
 
 
 @click.command("watch", epilog=examples("htdl watch", "htdl watch 3f2a", "htdl watch 3f2a --json"))
@@ -22,7 +23,8 @@ from htdl.cli.output import is_terminal, json_line
 def command(app: App, ids: tuple[str, ...], as_json: bool) -> int:
     """Follow downloads until all of them have ended; without ids, all that live and all that come.
 
-    Ctrl-C stops following, not the downloads.  Exits 1 when one of them failed or was cancelled.
+    Ctrl-C stops following, not the downloads.  Exits 1 when one of them failed or was cancelled,
+    8 when its conversion failed.
     """
     return follow(app, [app.job(x)["id"] for x in ids], as_json=as_json)
 
@@ -42,7 +44,7 @@ def follow(app: App, ids: Sequence[str], *, as_json: bool) -> int:
         return boundary.INTERRUPTED
     if not as_json:
         _tell_outcome(board)
-    return 1 if board.unhappy else 0
+    return next(map(_exit_code, board.unhappy), 0)
 
 
 def _print_json(app: App, board: Board, ids: Sequence[str]) -> None:
@@ -86,6 +88,11 @@ def _told(board: Board, event: Event) -> list[words.JobObject]:
     """The followed jobs that this event tells of."""
     jobs = event["jobs"] if event["event"] == "state" else [event["job"]]
     return [board.jobs[x["id"]] for x in jobs if x["id"] in board.jobs]
+
+
+def _exit_code(job: words.JobObject) -> int:
+    """Of one that did not end well."""
+    return (ConversionFailed if conversion.has_failed(job) else JobFailed).exit_code
 
 
 def _goes_on(board: Board, ids: Sequence[str]) -> str:

@@ -72,13 +72,26 @@ def why(job: JobObject) -> str:
         return printable(job.get("error_message") or job.get("error_code") or "failed without a reason")
     if is_gone(job):
         return "its files are gone"
+    if status == "COMPLETED":
+        return _unmade(job)
     if status not in {"PENDING", "DOWNLOADING", "CONVERTING"}:
         return ""
     if blocked == "queue" and status == "PENDING":
         return ""  # its state says "queued"
     if blocked:
         return printable(job.get("detail") or _BLOCKED.get(blocked, blocked))
-    return "" if job.get("download_speed") else printable(job.get("detail") or "")
+    if job.get("download_speed") or status == "CONVERTING":  # `made` says how far that is
+        return ""
+    return printable(job.get("detail") or "")
+
+
+def made(job: JobObject) -> str:
+    """How far the conversion of its videos is; nothing where nothing is made yet."""
+    if not job.get("conversions"):
+        return ""
+    from htdl.cli import conversion  # as `units` below, here and further on
+
+    return conversion.outlook(job)
 
 
 def outlook(verdict: Mapping[str, Any]) -> str:
@@ -116,8 +129,11 @@ def waits_for(job: JobObject) -> str:
 
 
 def note(job: JobObject) -> str:
-    """What one line has room for beside the numbers: why it stands still, or whether it can be watched."""
-    return why(job) or (outlook(job["readiness"]) if is_ready(job) else waits_for(job))
+    """What one line has room for beside the numbers: why it stands still, or whether it can be watched, and
+    what is made of it.
+    """
+    own = why(job) or (outlook(job["readiness"]) if is_ready(job) else waits_for(job))
+    return "; ".join(filter(None, (own, made(job))))
 
 
 def standstill(job: JobObject) -> str:
@@ -135,5 +151,34 @@ def is_gone(job: JobObject) -> bool:
     return job["status"] == "COMPLETED" and not job.get("file_path")
 
 
+def share(job: JobObject) -> float:
+    """Percent of what it does now: of its download, and while that is all, of its conversion."""
+    if job["status"] == "CONVERTING" and job.get("conversions"):
+        from htdl.cli import conversion
+
+        return conversion.share(job) or 0.0
+    return float(job["progress_exact"])
+
+
 def percent(job: JobObject) -> str:
-    return f"{int(job['progress'])}%" if job.get("total_bytes") or job["progress"] else ""
+    done = share(job) if job["status"] == "CONVERTING" else job["progress"]
+    return f"{int(done)}%" if job.get("total_bytes") or job["progress"] else ""
+
+
+def eta_seconds(job: JobObject) -> int:
+    """Until what it does now is done; -1 where that is not known, or nothing is to be done."""
+    if has_ended(job):
+        return -1
+    if job["status"] == "CONVERTING":
+        from htdl.cli import conversion
+
+        return conversion.eta_seconds(job)
+    return int(job["eta_seconds"])
+
+
+def _unmade(job: JobObject) -> str:
+    if not job.get("conversions"):
+        return ""
+    from htdl.cli import conversion
+
+    return conversion.unmade(job)

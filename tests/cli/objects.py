@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
-from htdl.jobs import Job, JobFile, JobView, Readiness
+from htdl.jobs import Conversion, ConversionState, Job, JobFile, JobView, Readiness
 from htdl.wire import job_object
 
 ID = "3f2a91bc-0000-4000-8000-000000000000"
 
 
 def job(**fields: Any) -> dict[str, Any]:
-    """A job through wire and JSON, with `fields` over it: columns, `ready=True`, or `plays_through`."""
+    """A job through wire and JSON, with `fields` over it: columns, `ready=True`, `plays_through`,
+    `conversions`, or the paths of its `files`.
+    """
+    conversions = tuple(fields.pop("conversions", ()))
+    paths = fields.pop("files", ["Sintel.mkv"])
     ready = fields.pop("ready", False)
     through = fields.pop("plays_through", "yes" if ready else None)
     known = {
@@ -31,11 +36,33 @@ def job(**fields: Any) -> dict[str, Any]:
     }
     view = JobView(
         job=Job(**(known | fields)),
-        files=(JobFile(index=0, path="Sintel.mkv", size=4 << 20, progress=25.0),),
+        files=tuple(JobFile(index=n, path=path, size=4 << 20, progress=25.0) for n, path in enumerate(paths)),
+        conversions=conversions,
         readiness=Readiness(ready=ready, reason="25 % are here", threshold=10.0, plays_through=through),
     )
     value = job_object(view)
-    value["files"] = [{name: getattr(x, name) for name in x.__slots__} for x in view.files]
-    value["readiness"] = {name: getattr(view.readiness, name) for name in view.readiness.__slots__}
+    for name in ("files", "conversions"):
+        value[name] = [asdict(x) for x in value[name]]
+    value["readiness"] = asdict(view.readiness)
     result: dict[str, Any] = json.loads(json.dumps(value))
     return result
+
+
+def converting(progress: float = 43.2, *, file: int = 0, **fields: Any) -> Conversion:
+    """One that runs, with `fields` over it."""
+    known = {"status": ConversionState.RUNNING, "effort": "transcode", "reason": "no browser plays MPEG-4"}
+    known |= {"speed": 2.13, "eta_seconds": 40, "output": f"/videos/{file}.mp4"}
+    return Conversion(file_index=file, progress=progress, **(known | fields))
+
+
+def converted(file: int = 0) -> Conversion:
+    return converting(100.0, file=file, status=ConversionState.DONE, speed=None, eta_seconds=0)
+
+
+def waiting(file: int = 0, **fields: Any) -> Conversion:
+    return converting(0.0, file=file, status=ConversionState.WAITING, speed=None, eta_seconds=-1, **fields)
+
+
+def unconverted(file: int = 0, code: str = "no_ffmpeg") -> Conversion:
+    failed = {"status": ConversionState.FAILED, "speed": None, "eta_seconds": -1}
+    return converting(0.0, file=file, error_code=code, error_message=f"{code}: \x1b[31mwhy", **failed)

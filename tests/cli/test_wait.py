@@ -7,9 +7,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+from tests.clips import clip
 from tests.daemon.downloads import once
 from tests.daemons import Daemon
+from tests.swarm import Swarm
 
 DEAD = "a" * 40  # nobody has it
 
@@ -64,3 +67,32 @@ def test_it_says_that_the_daemon_is_gone(daemon: Daemon) -> None:
         assert "the daemon is gone" in line(process)
         daemon.start()
         assert "paused" in line(process)
+
+
+def test_it_tells_a_failed_conversion_from_a_failed_download(
+    make_daemon: Callable[..., Daemon], swarm: Swarm
+) -> None:
+    daemon = make_daemon(conversion={"enabled": True})
+    job = daemon.client.add(swarm.seed({"noise.mkv": 100_000}, name="noise.mkv").magnet)
+    failed = daemon.htdl("wait", job.id, "--json", "--timeout", "30")
+    assert failed.returncode == 8
+    error = json.loads(failed.stderr.splitlines()[-1])["error"]
+    assert error["code"] == "bad_media"
+    assert error["message"].startswith(f"the conversion of job {job.id[:8]} (noise.mkv) failed: ")
+    whole = daemon.htdl("wait", job.id, "--for", "downloaded")
+    assert (whole.returncode, whole.stderr) == (0, "")
+    assert whole.stdout.rstrip().endswith("noise.mkv")
+    assert daemon.htdl("watch", job.id).returncode == 8
+    daemon.client.remove(job.id)
+
+
+def test_downloaded_is_before_completed(
+    make_daemon: Callable[..., Daemon], swarm: Swarm, tmp_path: Path
+) -> None:
+    daemon = make_daemon(conversion={"enabled": True, "mode": "after-download"})
+    film = clip(tmp_path, "avi", seconds=40, size="640x360").read_bytes()
+    job = daemon.client.add(swarm.seed({"film.avi": film}, name="film.avi").magnet)
+    whole = daemon.htdl("wait", job.id, "--for", "downloaded", "--json", "--timeout", "30")
+    assert json.loads(whole.stdout)["status"] == "CONVERTING"
+    ended = daemon.htdl("wait", job.id, "--timeout", "60")
+    assert ended.stdout.rstrip().endswith("film.mp4")
