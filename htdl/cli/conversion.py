@@ -120,6 +120,13 @@ def reason(one: Conversion) -> str:
     return printable(one["reason"])
 
 
+def sentence(one: Conversion) -> str:
+    """All of one: "converting 43%, 2.1x, ETA 40s (picture encoded): no browser plays MPEG-4"."""
+    now = f"{state(one)} {course(one)}" if one["status"] == "RUNNING" else state(one)
+    how = f" ({effort(one)})" if one["effort"] else ""
+    return ": ".join(filter(None, (now + how, reason(one))))
+
+
 def output(one: Conversion) -> str:
     """Where the result is, once it is whole; a path."""
     return printable(one["output"] or "") if one["status"] == "DONE" else ""

@@ -107,7 +107,9 @@ def _conversion(job: JobObject) -> str:
 def _subtitles(job: JobObject) -> str:
     """Those of the main file: "Forced (de), English"."""
     some = job.get("subtitles", ())
-    named = [f"{x['label']} ({x['language']})" if x["language"] else x["label"] for x in some]
+    named = [
+        x["label"] if x["language"] in {"", x["label"]} else f"{x['label']} ({x['language']})" for x in some
+    ]
     return printable(", ".join(named))
 
 

@@ -119,7 +119,7 @@ def job_details(job: JobObject, width: int) -> list[Text]:
     made = {x["file_index"]: x for x in conversion.known(job)}
     for file in details.in_order(job):
         lines.append(_file_line(file, style))
-        lines += _made_lines(made.get(file["index"]))
+        lines += _made_lines(made.get(file["index"]), width)
     return lines
 
 
@@ -192,22 +192,19 @@ def _file_line(file: JobObject, style: str) -> Text:
     return _unbroken(head.append(words.printable(file["path"])))
 
 
-def _made_lines(one: conversion.Conversion | None) -> list[Text]:
-    """What becomes of the file above: what is done and why, and where the result is."""
+def _made_lines(one: conversion.Conversion | None, width: int) -> list[Text]:
+    """What becomes of the file above: how far it is and why, and where the result is."""
     if one is None:
         return []
-    head, lines = " " * 5 + "└ ", [_made_of(one)]
-    if path := conversion.output(one):
-        lines.append(Text(path, style=STYLES["completed"]))
-    return [_unbroken(Text.assemble((head, "bright_black"), x)) for x in lines]
-
-
-def _made_of(one: conversion.Conversion) -> Text:
-    """ "converting 43%, 2.1x, ETA 40s: picture encoded: no browser plays mpeg4"."""
-    state, reason = conversion.state(one), conversion.reason(one)
-    said = f"{state} {conversion.course(one)}" if one["status"] == "RUNNING" else state
+    margin, mark = " " * 7, " " * 5 + "└ "
     style = {"RUNNING": STYLES["converting"], "FAILED": STYLES["failed"]}.get(one["status"], "")
-    return Text(": ".join(filter(None, (said, conversion.effort(one), reason))), style=style)
+    said = textwrap.wrap(conversion.sentence(one), max(20, width - len(margin)))
+    lines = [
+        Text.assemble((mark if n == 0 else margin, "bright_black"), (x, style)) for n, x in enumerate(said)
+    ]
+    if path := conversion.output(one):
+        lines.append(_unbroken(Text.assemble((mark, "bright_black"), (path, STYLES["completed"]))))
+    return lines
 
 
 def _state(job: JobObject) -> Text:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from htdl.cli import conversion, details, plain, tables, words
@@ -137,10 +139,10 @@ def test_files_come_as_people_number_them_and_each_says_what_is_made_of_it() -> 
     drawn = [x.strip() for x in drawn_apart(tables.job_details(told, 200), 200)]
     first = next(n for n, line in enumerate(drawn) if line.endswith("S/E1.mkv"))
     assert drawn[first + 1 : first + 3] == [
-        "└ done: picture encoded: no browser plays MPEG-4",
+        "└ done (picture encoded): no browser plays MPEG-4",
         "└ /videos/1.mp4",
     ]
-    assert drawn[first + 4] == "└ converting 43%, 2.1x, ETA 40s: picture encoded: no browser plays MPEG-4"
+    assert drawn[first + 4] == "└ converting 43%, 2.1x, ETA 40s (picture encoded): no browser plays MPEG-4"
 
 
 def test_an_error_is_shown_beside_its_file_and_harmless() -> None:
@@ -159,7 +161,17 @@ def test_details_sum_up_the_conversion_and_name_the_subtitles() -> None:
     told = job(status="CONVERTING", progress=100, download_speed=0, conversions=[converting()])
     told["subtitles"] = [{"url": "u", "language": "de", "label": "Forced"}]
     told["subtitles"] += [{"url": "u", "language": "", "label": "English\x1b"}]
+    told["subtitles"] += [{"url": "u", "language": "fr", "label": "fr"}]
     rows = dict(details.details(told))
     assert rows["conversion"] == "43%, 40s to go, picture encoded at 2.1x"
-    assert rows["subtitles"] == r"Forced (de), English\x1b"
+    assert rows["subtitles"] == r"Forced (de), English\x1b, fr"
     assert "conversion" not in dict(details.details(job()))
+
+
+def test_a_long_reason_is_broken_between_words_and_a_path_is_not() -> None:
+    told = job(conversions=[replace(converted(), reason="so it is " * 20, output="/a folder/" * 20)])
+    lines = drawn_apart(tables.job_details(told, 60), 60)
+    reason = [x for x in lines if x.startswith(" " * 7) and "so it is" in x]
+    assert len(reason) > 2
+    assert all(len(x) <= 60 for x in reason)
+    assert any(x.endswith("/a folder/" * 20) for x in lines)
