@@ -9,16 +9,17 @@ is more to come, so that an end of the daemon loses nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
+from itertools import chain
 from pathlib import Path, PurePosixPath
 
-from htdl.jobs import JobFile, Subtitle
+from htdl.jobs import Job, JobFile, Subtitle
 from htdl.media.subtitles import Extracted, Sidecar, sidecars
-from htdl.stream.kinds import is_video
+from htdl.stream.kinds import is_video, suffix
 from htdl.stream.sidecars import subtitles_of
 
-SO_FAR = "as far as the video was here"
+ARRIVING = "it is still arriving"
 _MOST_NAME = 100  # characters of a folder
 
 
@@ -44,13 +45,55 @@ class Beside:
         return [sidecar.name for _, sidecar in self.files]
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the rows and the disk say of one video: its tracks, and its files by index."""
+@dataclass(slots=True)
+class Video:
+    """What is known of one video: how far its tracks were read, and what came of them and of its files."""
 
+    beside: Beside
     stage: Stage
     tracks: tuple[Subtitle, ...]
     files: dict[int, Subtitle]
+    frame_rate: float | None = None
+    rests_until: float = 0.0
+    reads_tracks: bool = False
+    reads_files: bool = False
+
+    @property
+    def is_complete(self) -> bool:
+        is_idle = not (self.reads_tracks or self.reads_files)
+        return is_idle and self.stage is Stage.ALL and len(self.files) == len(self.beside.files)
+
+    @property
+    def rows(self) -> tuple[Subtitle, ...]:
+        return (*(self.files[index] for index in sorted(self.files)), *self.tracks)
+
+    @property
+    def told(self) -> tuple[Subtitle, ...]:
+        """With what is still to come."""
+        coming = (coming(self.beside, x) for file, x in self.missing())
+        return (*self.rows, *coming)
+
+    def missing(self) -> list[tuple[JobFile, Sidecar]]:
+        """The files that were not read."""
+        return [x for x in self.beside.files if x[0].index not in self.files]
+
+
+@dataclass(slots=True)
+class Work:
+    """A job's videos, for the files that were wanted when it was taken up."""
+
+    job: Job
+    home: Path
+    wanted: tuple[bool, ...]
+    videos: list[Video] = field(default_factory=list)
+
+    @property
+    def is_complete(self) -> bool:
+        return all(x.is_complete for x in self.videos)
+
+    @property
+    def rows(self) -> tuple[Subtitle, ...]:
+        return tuple(chain.from_iterable(x.told for x in self.videos))
 
 
 def is_made(row: Subtitle) -> bool:
@@ -114,7 +157,18 @@ def row(beside: Beside, made: Extracted, key: str) -> Subtitle:
     )
 
 
-def known(beside: Beside, rows: Iterable[Subtitle]) -> Known:
+def coming(beside: Beside, sidecar: Sidecar) -> Subtitle:
+    """What stands for a file that is not here yet: where it will be."""
+    return Subtitle(
+        file_index=beside.video.index,
+        path=str(beside.folder / sidecar.name),
+        language=sidecar.kind.language,
+        origin=sidecar.path.name,
+        note=ARRIVING,
+    )
+
+
+def known(beside: Beside, rows: Iterable[Subtitle]) -> Video:
     """What need not be made again.  Looks at the disk: for a thread."""
     own = [x for x in rows if x.file_index == beside.video.index]
     there = [x for x in told(own) if not is_made(x) or Path(x.path).is_file()]
@@ -127,7 +181,15 @@ def known(beside: Beside, rows: Iterable[Subtitle]) -> Known:
     taken = set(beside.names)
     tracks = tuple(x for x in there if not is_made(x) or _is_free(Path(x.path), beside.folder, taken))
     is_complete = is_complete and len(tracks) == len(there)
-    return Known(Stage.ALL if is_complete else Stage.NOTHING, tracks, files)
+    return Video(beside, Stage.ALL if is_complete else Stage.NOTHING, tracks, files)
+
+
+def without_guesses(video: Video, frame_rate: float | None) -> dict[int, Subtitle]:
+    """The files that were read, but those that count frames, of a rate that was not known then."""
+    if video.frame_rate or not frame_rate:
+        return dict(video.files)
+    frames = {file.index for file, _ in video.beside.files if suffix(file.path) == ".sub"}
+    return {index: row for index, row in video.files.items() if index not in frames}
 
 
 def _is_free(path: Path, folder: Path, taken: set[str]) -> bool:
