@@ -5,6 +5,8 @@
 // answers, the same thing comes as MediaError 4, which else means that the browser has no demuxer for it.
 // And a browser whose requests find nobody may ask no more and say nothing: so `reopen`, when there is news.
 
+import { Hls } from "/static/hls.js";
+
 const CHECK_SECONDS = 2; // of playing, after which a decoder that exists has given something
 const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 8000;
@@ -12,11 +14,13 @@ const TRIES = 2; // of opening what can be opened
 const SEEK_MS = 250; // between two seeks while the first is under way: Chromium 156 hangs on some within 5 ms
 
 export class Player {
-  // `told(problem)`: "blind", "silent", "unopenable", "damaged", or null when there is none (any more).
+  // `told(problem, why)`: "blind", "silent", "unopenable", "damaged"; "broken" of what is made meanwhile, with
+  // the reason; or null when there is none (any more).
   // `canOpen()`: a promise of whether the daemon serves it now, and what a browser needs to begin is here.
   constructor(video, told, canOpen) {
     Object.assign(this, { video, told, canOpen });
     this.url = null;
+    this.feed = null; // what is made of it meanwhile, where that is played
     this.time = 0; // where one is, or wants to be
     this.target = null; // of a seek that has not begun
     this.soughtAt = 0;
@@ -24,6 +28,7 @@ export class Player {
     this.isWanted = false; // to play
     this.isRefused = false; // the browser wants a person to press play
     video.addEventListener("loadedmetadata", () => this.opened());
+    video.addEventListener("durationchange", () => this.grew());
     video.addEventListener("timeupdate", () => this.moved());
     video.addEventListener("seeking", () => this.noteTime());
     video.addEventListener("seeked", () => this.seek());
@@ -32,8 +37,11 @@ export class Player {
     video.addEventListener("error", () => this.failed());
   }
 
-  open(url, time, isAudio) {
+  // `hls`: the playlist of what is made of it meanwhile, as in `Hls`, to be played in its place.
+  open(url, time, isAudio, hls = null) {
     clearTimeout(this.timer);
+    const duration = hls && (hls.duration ?? Math.max(this.duration || 0, time + 1)); // a seek goes no farther
+    this.hls = hls && { ...hls, duration };
     Object.assign(this, { url, time, target: null, isAudio, duration: NaN, retries: 0, strikes: 0, hasOpened: false, isChecked: false });
     this.told(null);
     this.video.controls = true;
@@ -42,7 +50,8 @@ export class Player {
 
   close() {
     clearTimeout(this.timer);
-    this.url = null;
+    this.feed?.close();
+    this.feed = this.url = null;
     this.isOpen = false;
     this.video.controls = false; // nothing to control
     this.video.removeAttribute("src");
@@ -96,14 +105,16 @@ export class Player {
 
   // What stood in the way is gone: ask again at once, if there is something to wait for.
   reopen() {
-    if (this.isWaiting && this.hasOpened) this.load();
+    if (this.feed) this.feed.wake();
+    else if (this.isWaiting && this.hasOpened) this.load();
   }
 
   load() {
     clearTimeout(this.timer);
     this.isOpen = false;
-    this.video.src = this.url;
-    this.video.load();
+    this.feed?.close();
+    this.feed = this.hls && new Hls(this.video, this.hls, (why) => this.told("broken", why));
+    if (!this.feed) this.video.src = this.url;
     if (this.isWanted) this.play();
   }
 
@@ -113,6 +124,10 @@ export class Player {
     if (this.time > 0) this.jump(this.time);
   }
 
+  grew() {
+    if (this.isOpen && Number.isFinite(this.video.duration)) this.duration = this.video.duration;
+  }
+
   noteTime() {
     if (this.isOpen && this.target === null) this.time = this.video.currentTime;
   }
@@ -120,15 +135,17 @@ export class Player {
   moved() {
     this.noteTime();
     if (this.video.readyState >= 3) this.retries = 0;
-    if (this.isChecked || played(this.video) < CHECK_SECONDS) return;
+    if (this.isChecked || this.feed || played(this.video) < CHECK_SECONDS) return;
     this.isChecked = true;
     this.told(lack(this.video, this.isAudio));
   }
 
   async failed() {
+    if (!this.video.error) return; // another was opened meanwhile
     const { url } = this;
-    const { code } = this.video.error;
+    const { code, message } = this.video.error;
     this.isOpen = false;
+    if (this.feed) return this.told("broken", message);
     if (code === MediaError.MEDIA_ERR_DECODE) return this.told("damaged");
     const isStrike = code === MediaError.MEDIA_ERR_SRC_NOT_SUPPORTED && !this.hasOpened && (await this.canOpen());
     if (url !== this.url) return; // another was opened meanwhile

@@ -2,6 +2,7 @@
 // Names come from strangers: they enter the page as textContent only.
 
 import { Bar } from "/static/bar.js";
+import { canPlay, holds } from "/static/hls.js";
 import * as place from "/static/place.js";
 import { Player } from "/static/player.js";
 import * as words from "/static/words.js";
@@ -9,6 +10,7 @@ import * as words from "/static/words.js";
 const POLL_MS = 1000;
 const PATIENCE_MS = 5000; // for an answer of a daemon on this machine
 const STEP_SECONDS = 10;
+const JUDGE_MS = 2000; // for the daemon to find out whether a file plays as it is
 const BY_ITSELF = "Not ready yet; it starts by itself"; // why is said below the player
 
 const by = (id) => document.getElementById(id);
@@ -19,8 +21,13 @@ let status = null; // the daemon's last word
 let silence = null; // why there is none: "away" or "gone"
 let hasStarted = false; // by itself, once the file was ready
 let polling = null; // the question under way
+let opened = null; // index of the file in the player
+let indexSince = null; // when its index was first here
+let problem = null; // that is shown
+let asked = null; // the playlist that a person chose,
+let spurned = null; // and the one that this browser did not take
 
-const player = new Player(video, showProblem, canOpen);
+const player = new Player(video, told, canOpen);
 const bar = new Bar(by("bar"), (share) => player.jump(share * player.duration));
 
 // --- the daemon ---
@@ -50,13 +57,13 @@ async function ask() {
 
 function heard(news) {
   status = news;
-  if (!player.url) openFile();
+  change();
   begin();
 }
 
 // The verdict is about the file's beginning; elsewhere the browser's own has to do.
 function begin() {
-  const isReady = status.readiness.ready || (player.time > 0 && video.readyState === video.HAVE_ENOUGH_DATA);
+  const isReady = player.feed || status.readiness.ready || (player.time > 0 && video.readyState === video.HAVE_ENOUGH_DATA);
   if (hasStarted || !player.url || !isReady) return;
   hasStarted = true;
   player.play();
@@ -70,13 +77,59 @@ async function canOpen() {
 const isServed = () => Boolean(status) && !silence && !words.standstill(status);
 const hasIndex = () => status.is_whole || (status.readiness.index_ok ?? status.readiness.ready);
 
+// How the file is to be played now: "source", what is at its address; "hls", what is made of it meanwhile;
+// "wait", for it is made and cannot be watched before.
+function way() {
+  const { hls, play } = status;
+  const isTaken = hls && hls.url !== spurned && canPlay(video, hls.type);
+  if (isTaken && (play === "hls" || hls.url === asked)) return "hls";
+  return play === "wait" ? "wait" : "source";
+}
+
+// Take another way, unless that would interrupt who watches.
+function change() {
+  if (!player.url) return openFile();
+  const isOther = way() !== (player.feed ? "hls" : "source");
+  if (player.feed) return isOther && isStuck() && openFile();
+  const isElse = isOther || playing()?.url !== player.url; // the result has an address of its own
+  return isElse && (problem || !video.played.length) && openFile();
+}
+
+const isStuck = () => !video.ended && video.readyState < 3 && !holds(video, player.time);
+
 function openFile() {
-  const file = playing();
-  if (!file || !hasIndex()) return;
+  const [file, how] = [playing(), way()];
+  if (!file) return;
+  if (how === "wait") return player.url && closeFile();
+  if (how === "source" && (!hasIndex() || isJudged())) return;
   showSubtitles();
-  const from = wish.has("t") ? Number(wish.get("t")) || 0 : place.recall(file.url);
+  const from = player.url ? player.time : wish.has("t") ? Number(wish.get("t")) || 0 : place.recall(placeOf(file.index));
   wish.delete("t");
-  player.open(file.url, from, file.type.startsWith("audio/"));
+  opened = file.index;
+  player.open(file.url, from, file.type.startsWith("audio/"), how === "hls" ? status.hls : null);
+}
+
+function isJudged() {
+  indexSince ??= performance.now();
+  const { conversion } = status;
+  const isOpen = conversion?.status === "WAITING" && !conversion.effort;
+  return isOpen && performance.now() - indexSince < JUDGE_MS;
+}
+
+function closeFile() {
+  keepPlace();
+  showProblem(null);
+  player.close();
+}
+
+const placeOf = (index) => location.pathname + index;
+
+function told(trouble, why) {
+  if (trouble !== "broken") return showProblem(trouble);
+  spurned = player.hls.url;
+  openFile();
+  if (player.feed) player.close(); // there is nothing else to open yet
+  return showProblem(way() === "wait" ? null : trouble, why);
 }
 
 const playing = () => status?.files.find((one) => one.index === status.file);
@@ -86,9 +139,8 @@ function choose(index) {
   chosen = index;
   history.replaceState(null, "", `#file=${index}`);
   hasStarted = false;
-  keepPlace();
-  showProblem(null);
-  player.close();
+  asked = spurned = indexSince = null;
+  closeFile();
   return poll();
 }
 
@@ -108,15 +160,32 @@ function showJob() {
   set(by("left"), status.files.length > 1 ? "Left of all" : "Left");
   by("eta").textContent = status.progress >= 100 ? "–" : words.duration(status.eta_seconds);
   showReadiness();
+  showConversion();
   showFiles();
-  by("unknown").hidden = status.runs !== null;
-  bar.show(status.runs ?? [], position());
+  const runs = player.feed ? madeRuns() : status.runs;
+  by("unknown").hidden = runs !== null;
+  bar.show(runs ?? [], position());
+}
+
+function madeRuns() {
+  const { made } = player.feed;
+  return made > 0 && player.duration > 0 ? [[0, Math.min(1, made / player.duration)]] : [];
+}
+
+function showConversion() {
+  const text = words.conversion(status);
+  by("conversion").hidden = !text;
+  set(by("conversion"), text);
+  const { conversion, hls } = status;
+  const isMade = ["WAITING", "RUNNING"].includes(conversion?.status) && conversion.effort !== "none";
+  by("converted").hidden = !isMade || !hls || hls.url === spurned || !canPlay(video, hls.type);
 }
 
 function showReadiness() {
   const { readiness } = status;
   const still = status.is_whole ? "" : words.standstill(status);
-  set(by("reason"), silence ? words.SILENCE[silence] : still || words.sentence(readiness.reason));
+  const verdict = way() === "wait" ? words.making(status) : readiness.reason;
+  set(by("reason"), silence ? words.SILENCE[silence] : still || words.sentence(verdict));
   const isSlow = Boolean(silence || still) || (readiness.ready && readiness.plays_through !== "yes");
   by("light").className = isSlow ? "slow" : readiness.ready ? "ready" : "";
 }
@@ -131,8 +200,8 @@ function notice() {
   if (isPlaying() || (video.error && !by("problem").hidden)) return "";
   if (silence) return words.SILENCE[silence];
   if (!status) return "Asking the daemon…";
-  if (!player.url) return words.standstill(status) || BY_ITSELF;
-  if (player.isWaiting) return words.waiting(status);
+  if (!player.url) return words.standstill(status) || (way() === "wait" ? words.making(status) : BY_ITSELF);
+  if (player.isWaiting) return player.feed ? words.coming(status, player.feed.made, player.time) : words.waiting(status);
   if (player.isRefused) return "Press play";
   return hasStarted ? "" : BY_ITSELF;
 }
@@ -189,13 +258,15 @@ function languageName(code) {
   }
 }
 
-function showProblem(problem) {
+function showProblem(trouble, why) {
+  problem = trouble;
   const box = by("problem");
   box.hidden = !problem;
   showNotice();
   if (!problem) return;
   const kind = words.ending(playing()?.name ?? ""); // it may have been removed meanwhile
-  const [headline, text] = problem === "unopenable" ? words.PROBLEMS.unopenable(kind) : words.PROBLEMS[problem];
+  const said = words.PROBLEMS[problem];
+  const [headline, text] = typeof said === "function" ? said(problem === "broken" ? why : kind) : said;
   set(box.querySelector("h2"), headline);
   const link = document.createElement("a");
   Object.assign(link, { href: "job.m3u", download: "", textContent: "open it in mpv or VLC" });
@@ -221,7 +292,7 @@ function showPosition() {
 }
 
 function keepPlace() {
-  if (player.duration > 0) place.keep(player.url, player.time, player.duration);
+  if (player.duration > 0) place.keep(placeOf(opened), player.time, player.duration);
 }
 
 const KEYS = {
@@ -248,6 +319,12 @@ for (const name of ["waiting", "playing", "seeking", "seeked", "pause", "play", 
   video.addEventListener(name, showNotice);
 }
 video.addEventListener("canplaythrough", begin);
+video.addEventListener("seeking", () => status && change());
+by("converted").addEventListener("click", () => {
+  asked = status.hls?.url ?? null;
+  openFile();
+  player.play();
+});
 document.addEventListener("visibilitychange", poll);
 addEventListener("pagehide", keepPlace);
 video.addEventListener("pause", keepPlace);

@@ -77,7 +77,32 @@ export function waiting(status) {
   return `Waiting for the download: ${peers}, ${status.download_speed > 0 ? speed(status.download_speed) : "nothing comes at the moment"}`;
 }
 
-const ELSEWHERE = "htdl does not convert it yet; mpv and VLC play it as it is, also while it downloads:";
+// What is waited for while what is made is played: up to `made` seconds, null where that is not known.
+export function coming(status, made, time) {
+  const still = standstill(status);
+  if (still) return still;
+  if (made === 0) return "The first seconds are converted…";
+  if (made === null || time < made) return "Loading…";
+  return `Made up to ${clock(made)}; it goes on as more is converted`;
+}
+
+// Of the conversion, "" where there is nothing to say.
+export function conversion({ conversion: one, is_whole: isWhole }) {
+  if (one?.status === "FAILED") return `The conversion failed: ${sentence(one.error_message || "no reason is known")}`;
+  if (!one?.reason || one.effort === "none" || one.status === "DONE") return "";
+  if (one.status === "WAITING") return `${sentence(one.reason)} It waits for its turn to be converted.`;
+  const left = one.eta_seconds >= 0 ? `, ${duration(one.eta_seconds)} left` : "";
+  const how = isWhole ? "It is converted" : "It is converted as it arrives";
+  return `${sentence(one.reason)} ${how}: ${percent(one.progress)}${left}.`;
+}
+
+// Of a video that cannot be watched before its conversion is done.
+export const making = (status) =>
+  status.conversion?.status === "RUNNING"
+    ? `It can be watched once it is converted: ${percent(status.conversion.progress)}`
+    : "It can be watched once it is converted";
+
+const ELSEWHERE = "mpv and VLC play it as it is, also while it downloads:";
 
 // Why this browser does not play the file as it is: a headline, and what can be done.
 export const PROBLEMS = {
@@ -87,6 +112,10 @@ export const PROBLEMS = {
     `Often it is AC-3 or DTS; or the video has no sound at all. ${ELSEWHERE}`,
   ],
   unopenable: (kind) => [`This browser cannot open this kind of file${kind ? ` (${kind})` : ""}.`, ELSEWHERE],
+  broken: (why) => [
+    "What is converted of it could not be played here.",
+    `The file itself is tried instead${why ? ` (${why})` : ""}. ${ELSEWHERE}`,
+  ],
   damaged: [
     "The browser stopped here: it could not decode what it read.",
     "mpv and VLC forgive more than a browser does, and may play on:",

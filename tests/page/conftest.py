@@ -86,10 +86,11 @@ def watch(make_daemon: Callable[..., Daemon], swarm: Swarm, browser: Browser) ->
         rate: int = RATE,
         browser: Browser = browser,
         size: tuple[int, int] = (1280, 800),
+        **sections: dict[str, object],
     ) -> Watching:
         name = next(iter(files)) if len(files) == 1 else "Films"
         torrent = swarm.seed(dict(files), name=name, rate=rate)
-        daemon = make_daemon(stream={"port": free_port()})
+        daemon = make_daemon(stream={"port": free_port()}, **sections)
         job = daemon.client.add(torrent.magnet)
         once(daemon, job.id, lambda job: job.has_metadata)
         watching = Watching(daemon, torrent, job.id, browser.page(width=size[0], height=size[1]))
