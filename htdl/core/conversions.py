@@ -8,11 +8,13 @@ that follows from its record.
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import errno
 import logging
+import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -59,6 +61,7 @@ class _Work:
     playlist: Path | None = None  # that is made beside
     candidate: Candidate | None = None  # while it is made
     rests_until: float = 0.0
+    is_early_over: bool = False  # it could not be begun early: it is looked at again once it is whole
     written_at: float = 0.0
 
 
@@ -93,6 +96,7 @@ class Conversions:
         self._config = config
         self._clock = clock
         self._work: dict[str, dict[int, _Work]] = {}  # by job and file
+        self._naming = asyncio.Lock()  # one at a time chooses a name
 
     async def _take_up(self, job: Job) -> None:
         """Go on where an earlier run of the job, or of the daemon, was ended.  What failed is tried anew."""
@@ -128,14 +132,16 @@ class Conversions:
             return Standing(is_done=True)
         known = self._work.get(job.id, {})
         records = [known[file.index].record for file in videos if file.index in known]
-        failed = next((x for x in records if x.status is ConversionState.FAILED), None)
+        ended = [x for x in records if x.status in {ConversionState.DONE, ConversionState.FAILED}]
+        if len(ended) < len(videos):  # one that fails does not stop the others
+            waiting = [x for x in records if x.status is ConversionState.WAITING]
+            is_full = any(x.error_code == DiskFull.code for x in waiting)
+            return Standing(is_done=False, found_disk_full=is_full)
+        failed = next((x for x in ended if x.status is ConversionState.FAILED), None)
         if failed and failed.error_code != "no_ffmpeg":
             words = failed.error_code or "", failed.error_message or ""
             return Standing(is_done=False, fault=words)
-        ended = [x for x in records if x.status in {ConversionState.DONE, ConversionState.FAILED}]
-        now = self._clock()
-        is_full = any(known[x.file_index].rests_until > now for x in records)
-        return Standing(is_done=len(ended) == len(videos), found_disk_full=is_full)
+        return Standing(is_done=True)
 
     def outputs(self, job_id: str) -> dict[int, str]:
         """Where the results of a job are, by file."""
@@ -189,12 +195,16 @@ class Conversions:
         for one in lanes.next_ones(
             self._waiting(jobs.values()), self._running(), self._config().conversion.max_active
         ):
-            self._begin(one)
+            work = self._work[one.job_id][one.file_index]
+            work.candidate = one
+            self._begin(jobs[one.job_id], work, partial(self._run, jobs[one.job_id], work))
 
     async def _leave(self, job_id: str) -> None:
         """The job stands still or has ended.  A living one still says what became of its videos."""
-        for work in self._work[job_id].values():
-            await self._end(work)
+        cut_off = [work for work in self._work[job_id].values() if work.task]
+        await asyncio.gather(*map(self._end, cut_off))
+        for work in cut_off:
+            await self._db.run(rows.put, job_id, work.record)
         job = self._book.living.get(job_id)
         if job is None or not job.has_ended:
             del self._work[job_id]
@@ -219,8 +229,11 @@ class Conversions:
             some[file.index] = _Work(Conversion(file_index=file.index, created_at=self._book.now()))
         work = some[file.index]
         is_open = work.record.status is ConversionState.WAITING and not work.prepared and not work.task
-        if is_open and (source := self.source(job, file)):
-            work.task = asyncio.get_running_loop().create_task(self._prepare(job, file, work, source))
+        if not is_open or work.rests_until > self._clock():
+            return
+        source = self.source(job, file)
+        if source and not (source.is_url and work.is_early_over):
+            self._begin(job, work, partial(self._prepare, job, file, work, source))
 
     def source(self, job: Job, file: JobFile) -> Source | None:
         """What to read: the file once it is whole, before that our own stream of it."""
@@ -235,36 +248,38 @@ class Conversions:
     async def _prepare(self, job: Job, file: JobFile, work: _Work, source: Source) -> None:
         try:
             prepared = await conversion.prepare(source, self._config().conversion)
-            if source.is_url and (prepared.probe.duration is None or not prepared.plan.while_downloading):
-                return  # it is looked at again once it is whole
-            await self._decide(job, file, work, prepared)
         except ConversionFailed as exc:
             if not source.is_url or exc.code == "no_ffmpeg":
-                await self._fail(job, work, exc)
-        except (HtdlError, OSError) as exc:
-            log.error("cannot prepare job=%s file=%d: %s", job.id, file.index, exc)
-        finally:
-            work.task = None
-            self._book.changed.set()
+                raise
+            work.is_early_over = True
+            return
+        work.is_early_over = prepared.probe.duration is None or not prepared.plan.while_downloading
+        if not (source.is_url and work.is_early_over):
+            async with self._naming:
+                await self._decide(job, file, work, prepared)
 
     async def _decide(self, job: Job, file: JobFile, work: _Work, prepared: Prepared) -> None:
         plan, config = prepared.plan, self._config()
         output = work.record.output
         if output is None:
             folder = config.storage.base_path / job.video_id
-            taken = {x.output for x in self.of(job.id)}
             output = str(
                 await asyncio.to_thread(
                     conversion.target_of,
                     folder,
                     file.path,
                     plan.suffix,
-                    lambda x: str(x) in taken or x.exists(),
+                    self._is_taken(),
                 )
             )
         log.info("to convert job=%s file=%d effort=%s: %s", job.id, file.index, plan.effort, plan.reason)
         await self._note(job, work, effort=plan.effort.value, reason=plan.reason, output=output)
         work.prepared = prepared
+
+    def _is_taken(self) -> Callable[[Path], bool]:
+        """Says whether something is there, or is to be.  It may be asked in a thread."""
+        planned = {work.record.output for _, _, work in self._all()}
+        return lambda target: str(target) in planned or os.path.lexists(target)
 
     # --- running ---
 
@@ -282,7 +297,7 @@ class Conversions:
         file = self._file(job, work)
         effort = work.record.effort
         is_whole = file is not None and self._streams.is_whole(job, file)
-        if file is None or (effort == Effort.NONE and not is_whole):
+        if file is None or (effort == Effort.NONE and not is_whole) or not self.source(job, file):
             return None
         return Candidate(
             job_id=job.id,
@@ -300,32 +315,51 @@ class Conversions:
     def _file(self, job: Job, work: _Work) -> JobFile | None:
         return next((x for x in self._videos(job) if x.index == work.record.file_index), None)
 
-    def _begin(self, one: Candidate) -> None:
-        job, work = self._book.living[one.job_id], self._work[one.job_id][one.file_index]
-        work.candidate = one
-        work.task = asyncio.get_running_loop().create_task(self._run(job, work))
+    def _begin(self, job: Job, work: _Work, doing: Callable[[], Awaitable[None]]) -> None:
+        work.task = asyncio.get_running_loop().create_task(self._see_through(job, work, doing))
 
-    async def _run(self, job: Job, work: _Work) -> None:
+    async def _see_through(self, job: Job, work: _Work, doing: Callable[[], Awaitable[None]]) -> None:
+        """Do it.  What cannot even be noted is tried again: nothing stays RUNNING that does not run."""
         try:
-            await self._note(job, work, status=ConversionState.RUNNING, progress=0.0)
-            await self._make(job, work)
-            await self._finish(job, work)
-        except DiskFull as exc:
-            log.warning("disk full job=%s file=%d: %s", job.id, work.record.file_index, exc.message)
+            await self._attempt(job, work, doing)
+        except HtdlError as exc:  # the database is in use, or has no room
+            log.error("conversion ends job=%s file=%d: %s", job.id, work.record.file_index, exc.message)
             work.rests_until = self._clock() + NO_ROOM_SECONDS
-            await self._note(job, work, status=ConversionState.WAITING, progress=0.0)
-        except ConversionFailed as exc:
-            await self._fail(job, work, exc)
-        except OSError as exc:
-            await self._fail(job, work, ConversionFailed(f"{exc.strerror}: {exc.filename}", code="io_error"))
-        except HtdlError as exc:  # the database is in use, say: it begins again
-            log.error("conversion ends job=%s file=%d: %s", job.id, work.record.file_index, exc)
         finally:
+            if work.record.status is ConversionState.RUNNING:
+                work.record = replace(work.record, status=ConversionState.WAITING, progress=0.0, speed=None)
             work.task = work.candidate = None
             if work.playlist:
                 work.playlist = None
                 self.on_playlist_end(job.id, work.record.file_index)
             self._book.changed.set()
+
+    async def _attempt(self, job: Job, work: _Work, doing: Callable[[], Awaitable[None]]) -> None:
+        """Do it, and note why it failed."""
+        try:
+            await doing()
+        except DiskFull as exc:
+            await self._wait_for_room(job, work, exc)
+        except ConversionFailed as exc:
+            await self._fail(job, work, exc)
+        except OSError as exc:
+            if exc.errno in {errno.ENOSPC, errno.EDQUOT}:
+                await self._wait_for_room(job, work, DiskFull(f"the disk is full: {exc.filename}"))
+            else:
+                what = f"{exc.strerror}: {exc.filename}"
+                await self._fail(job, work, ConversionFailed(what, code="io_error"))
+        except HtdlError:
+            raise
+        except Exception:  # a bug that one video meets must not stop the others; it is logged whole
+            log.exception("conversion ends job=%s file=%d", job.id, work.record.file_index)
+            await self._fail(job, work, ConversionFailed("htdl itself made a mistake: its log tells more"))
+
+    async def _run(self, job: Job, work: _Work) -> None:
+        await self._note(
+            job, work, status=ConversionState.RUNNING, progress=0.0, error_code=None, error_message=None
+        )
+        await self._make(job, work)
+        await self._finish(job, work)
 
     async def _make(self, job: Job, work: _Work) -> None:
         file = self._file(job, work)
@@ -373,14 +407,20 @@ class Conversions:
             error_message=exc.message, speed=None, eta_seconds=-1,
         )  # fmt: skip
 
+    async def _wait_for_room(self, job: Job, work: _Work, exc: DiskFull) -> None:
+        log.warning("disk full job=%s file=%d: %s", job.id, work.record.file_index, exc.message)
+        work.rests_until = self._clock() + NO_ROOM_SECONDS
+        await self._note(
+            job, work, status=ConversionState.WAITING, progress=0.0, error_code=exc.code,
+            error_message=exc.message, speed=None, eta_seconds=-1,
+        )  # fmt: skip
+
     async def _end(self, work: _Work) -> None:
         """Cut its run off.  It begins anew."""
         if task := work.task:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-            if work.record.status is ConversionState.RUNNING:
-                work.record = replace(work.record, status=ConversionState.WAITING, progress=0.0, speed=None)
+            await asyncio.wait([task])
+            work.task = work.candidate = None  # one that was cut off before its first step has not said so
 
     def _on_progress(self, job: Job, work: _Work, step: Progress) -> None:
         share = 99.99 if step.fraction is None else min(99.99, round(step.fraction * 100, 2))

@@ -1,0 +1,214 @@
+"""A conversion that is cut off: by a kill, a stop, a verb, a lack of bytes.  Nothing half-made is kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import libtorrent as lt
+import pytest
+
+from htdl.jobs import ConversionState, State
+from htdl.wire import JobInfo
+from tests.clips import clip
+from tests.daemon.converting import encoders, is_alive, is_made, leftovers, results, slow
+from tests.daemon.downloads import in_state, once
+from tests.daemons import Daemon
+from tests.probing import probed
+from tests.swarm import Swarm, quiet_session
+from tests.waiting import until
+
+SECONDS = 20  # of the film
+RATE = 500_000  # of its seeder, bytes a second: some five seconds' worth
+
+Make = Callable[..., Daemon]
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return clip(tmp_path_factory.mktemp("clips"), "mkv", seconds=SECONDS, noise=10).read_bytes()
+
+
+def arriving(make: Make, swarm: Swarm, film: bytes, **sections: dict[str, object]) -> tuple[Daemon, JobInfo]:
+    """A job whose film is converted while it arrives."""
+    daemon = make(conversion={"enabled": True}, **sections)
+    torrent = swarm.seed({"film.mkv": film}, rate=RATE)
+    job = once(daemon, daemon.client.add(torrent.magnet).id, is_made)
+    until(lambda: encoders(daemon))
+    assert job.status is State.DOWNLOADING
+    return daemon, job
+
+
+def whole(make: Make, swarm: Swarm, film: bytes, **sections: dict[str, object]) -> tuple[Daemon, JobInfo]:
+    """A job whose film is here, and is being converted for some seconds."""
+    folder = Path(swarm.seed({"aside.mkv": 1}).folder)
+    daemon = make(conversion={"enabled": True, "ffmpeg_path": str(slow(folder, 4))}, **sections)
+    torrent = swarm.seed({"film.mkv": film})
+    job_id = daemon.client.add(torrent.magnet).id
+    job = once(daemon, job_id, lambda x: x.status is State.CONVERTING and is_made(x))
+    until(lambda: encoders(daemon))
+    return daemon, job
+
+
+Begin = Callable[[Make, Swarm, bytes], tuple[Daemon, JobInfo]]
+both = pytest.mark.parametrize("begin", [arriving, whole])
+
+
+def ends_well(daemon: Daemon, job_id: str) -> JobInfo:
+    """It is COMPLETED by itself: one result, of the full length, and nothing beside it."""
+    job = in_state(daemon, job_id, State.COMPLETED, 40)
+    assert job.file_path
+    assert results(daemon) == [Path(job.file_path)]
+    assert probed(Path(job.file_path)).duration == pytest.approx(SECONDS, abs=0.5)
+    assert leftovers(daemon) == []
+    assert job.conversion
+    assert (job.conversion.status, job.conversion.error_message) == (ConversionState.DONE, None)
+    return job
+
+
+@both
+def test_a_killed_daemon_takes_its_ffmpeg_with_it_and_begins_again(
+    make_daemon: Make, swarm: Swarm, film: bytes, begin: Begin
+) -> None:
+    daemon, job = begin(make_daemon, swarm, film)
+    pids = encoders(daemon)
+    daemon.kill()
+    until(lambda: not any(map(is_alive, pids)), 3, f"{pids} end with the daemon")
+    assert results(daemon) == []
+    daemon.start()
+    ends_well(daemon, job.id)
+
+
+def test_kills_all_along_a_conversion(make_daemon: Make, swarm: Swarm, film: bytes) -> None:
+    daemon, job = whole(make_daemon, swarm, film)
+    for share in (5, 40, 80):
+        once(daemon, job.id, lambda x, share=share: x.conversion and x.conversion.progress > share)  # type: ignore[misc]
+        daemon.restart()
+        once(daemon, job.id, is_made)
+    ends_well(daemon, job.id)
+
+
+@both
+def test_a_stop_in_the_middle_is_quick_and_clean(
+    make_daemon: Make, swarm: Swarm, film: bytes, begin: Begin
+) -> None:
+    daemon, job = begin(make_daemon, swarm, film)
+    pids = encoders(daemon)
+    began = time.monotonic()
+    assert daemon.stop() == 0
+    assert time.monotonic() - began < 5
+    assert not any(map(is_alive, pids))
+    assert results(daemon) == leftovers(daemon) == []
+    daemon.start()
+    ends_well(daemon, job.id)
+
+
+@both
+def test_a_pause_ends_it_and_resume_begins_it_again(
+    make_daemon: Make, swarm: Swarm, film: bytes, begin: Begin
+) -> None:
+    daemon, job = begin(make_daemon, swarm, film)
+    pids = encoders(daemon)
+    paused = daemon.client.pause(job.id)
+    assert paused.status is State.PAUSED
+    until(lambda: not any(map(is_alive, pids)), 5)
+    until(lambda: not leftovers(daemon), 5)
+    assert [x.status for x in daemon.client.job(job.id).conversions] == [ConversionState.WAITING]
+    assert results(daemon) == []
+    daemon.client.resume(job.id)
+    ends_well(daemon, job.id)
+
+
+@both
+def test_a_cancel_ends_it_and_retry_begins_it_again(
+    make_daemon: Make, swarm: Swarm, film: bytes, begin: Begin
+) -> None:
+    daemon, job = begin(make_daemon, swarm, film)
+    pids = encoders(daemon)
+    assert daemon.client.cancel(job.id).status is State.CANCELLED
+    until(lambda: not any(map(is_alive, pids)), 5)
+    until(lambda: not leftovers(daemon), 5)
+    assert ConversionState.RUNNING not in {x.status for x in daemon.client.job(job.id).conversions}
+    assert results(daemon) == []
+    daemon.client.retry(job.id)
+    ends_well(daemon, job.id)
+
+
+@both
+def test_a_cancel_that_removes_the_data_leaves_nothing(
+    make_daemon: Make, swarm: Swarm, film: bytes, begin: Begin
+) -> None:
+    daemon, job = begin(make_daemon, swarm, film)
+    daemon.client.cancel(job.id, delete=True)
+    until(lambda: not encoders(daemon), 5)
+    until(lambda: not leftovers(daemon), 5)
+    assert results(daemon) == []
+    assert not Path(job.save_path).exists()
+    daemon.client.retry(job.id)
+    ends_well(daemon, job.id)
+
+
+def test_a_retry_in_the_middle_disturbs_nothing(make_daemon: Make, swarm: Swarm, film: bytes) -> None:
+    daemon, job = whole(make_daemon, swarm, film)
+    pids = encoders(daemon)
+    assert daemon.client.retry(job.id).attempts == 1
+    assert encoders(daemon) == pids
+    ends_well(daemon, job.id)
+
+
+def test_what_a_kill_left_is_removed_also_when_the_job_is_cancelled_next(
+    make_daemon: Make, swarm: Swarm, film: bytes
+) -> None:
+    daemon, job = whole(make_daemon, swarm, film)
+    until(lambda: leftovers(daemon))
+    daemon.client.pause(job.id)
+    daemon.client.resume(job.id)
+    once(daemon, job.id, is_made)
+    until(lambda: leftovers(daemon))
+    daemon.kill()
+    daemon.start()
+    daemon.client.cancel(job.id, delete=True)
+    until(lambda: not leftovers(daemon), 5)
+    assert results(daemon) == []
+
+
+def test_what_stalls_is_waited_for(make_daemon: Make, swarm: Swarm, film: bytes) -> None:
+    daemon = make_daemon(conversion={"enabled": True})
+    torrent = swarm.seed({"film.mkv": film}, rate=RATE)
+    job = once(daemon, daemon.client.add(torrent.magnet).id, is_made)
+    once(daemon, job.id, lambda x: x.conversion and x.conversion.progress > 10)
+    swarm.leave()
+    pids = until(lambda: encoders(daemon))
+    once(daemon, job.id, lambda x: x.peers == 0)
+    assert daemon.client.job(job.id).status is State.DOWNLOADING
+    assert daemon.client.job(job.id).progress < 90
+    assert encoders(daemon) == pids
+    assert results(daemon) == []
+    seeder = lt.load_torrent_buffer(torrent.metainfo)
+    seeder.save_path = str(torrent.folder)
+    session = quiet_session()
+    session.add_torrent(seeder).connect_peer(("127.0.0.1", daemon.port))
+    done = ends_well(daemon, job.id)
+    assert done.conversion
+    assert done.conversion.attempts == 0
+    del session
+
+
+@pytest.mark.parametrize("ratio", [0.0, -1.0], ids=["let go", "seeding on"])
+def test_a_conversion_that_began_early_outlasts_its_download(
+    make_daemon: Make, swarm: Swarm, film: bytes, ratio: float
+) -> None:
+    folder = Path(swarm.seed({"aside.mkv": 1}).folder)
+    daemon = make_daemon(
+        conversion={"enabled": True, "ffmpeg_path": str(slow(folder, 2))}, torrent={"seed_ratio": ratio}
+    )
+    torrent = swarm.seed({"film.mkv": film}, rate=4 * RATE)
+    job = once(daemon, daemon.client.add(torrent.magnet).id, is_made)
+    assert job.status is State.DOWNLOADING
+    pids = until(lambda: encoders(daemon))
+    in_state(daemon, job.id, State.CONVERTING)
+    assert encoders(daemon) == pids
+    done = ends_well(daemon, job.id)
+    assert done.conversion
+    assert done.conversion.attempts == 0
