@@ -57,16 +57,7 @@ def outlook(job: JobObject) -> str:
     some = known(job)
     if missing := unmade(job):
         return missing
-    running = [x for x in some if x["status"] == "RUNNING"]
-    if len(some) == 1:
-        return _only(job, some[0])
-    done = sum(x["status"] == "DONE" for x in some)
-    if not running and not done:
-        return ""
-    now = (
-        f"{len(running)} under way" if len(running) > 1 else "".join(f"the next {course(x)}" for x in running)
-    )
-    return f"{done} of {len(some)} converted" + (f", {now}" if now else "")
+    return _only(job, some[0]) if len(some) == 1 else _of_several(some)
 
 
 def stage(job: JobObject) -> str:
@@ -132,6 +123,18 @@ def output(one: Conversion) -> str:
     return printable(one["output"] or "") if one["status"] == "DONE" else ""
 
 
+def _of_several(some: list[Conversion]) -> str:
+    running = [x for x in some if x["status"] == "RUNNING"]
+    done, failed = (sum(x["status"] == state for x in some) for state in ("DONE", "FAILED"))
+    if not running and not done and not failed:
+        return ""
+    now = (
+        f"{len(running)} under way" if len(running) > 1 else "".join(f"the next {course(x)}" for x in running)
+    )
+    parts = (f"{done} of {len(some)} converted", f"{failed} failed" if failed else "", now)
+    return ", ".join(filter(None, parts))
+
+
 def _only(job: JobObject, one: Conversion) -> str:
     """Of a job's only video.  A job that does nothing else has the numbers in its row."""
     is_all = job["status"] == "CONVERTING"
@@ -139,6 +142,8 @@ def _only(job: JobObject, one: Conversion) -> str:
         return " at ".join(filter(None, (effort(one), speed(one)))) if is_all else f"converting {course(one)}"
     if one["status"] == "WAITING" and one["error_message"]:
         return f"converting it is {reason(one)}"
+    if one["status"] == "FAILED":
+        return f"not converted: {reason(one)}"
     return "waits to be converted" if is_all and one["status"] == "WAITING" else ""
 
 

@@ -105,12 +105,13 @@ def _conversion(job: JobObject) -> str:
 
 
 def _subtitles(job: JobObject) -> str:
-    """Those of the main file: "Forced (de), English"."""
-    some = job.get("subtitles", ())
-    named = [
-        x["label"] if x["language"] in {"", x["label"]} else f"{x['label']} ({x['language']})" for x in some
-    ]
-    return printable(", ".join(named))
+    """Those of the main file, and what was lost of them: "Forced (de); English: without its styles"."""
+    return printable("; ".join(map(_subtitle, job.get("subtitles", ()))))
+
+
+def _subtitle(one: Mapping[str, Any]) -> str:
+    label, language, note = one["label"], one["language"], one.get("note")
+    return label + (f" ({language})" if language not in {"", label} else "") + (f": {note}" if note else "")
 
 
 def _readiness(job: JobObject) -> list[tuple[str, str]]:

@@ -24,6 +24,8 @@ SERIES = ["S/E10.mkv", "S/E1.mkv", "S/E1.en.srt", "S/e2.mkv"]
         ([converted(0), waiting(1)], "1 of 2 converted"),
         ([converted(0), converting(file=1)], "1 of 2 converted, the next 43%, 2.1x, ETA 40s"),
         ([converting(file=0), converting(file=1), waiting(2)], "0 of 3 converted, 2 under way"),
+        ([unconverted(code="bad_media")], r"not converted: bad_media: \x1b[31mwhy"),
+        ([waiting(0), unconverted(1, code="bad_media")], "0 of 2 converted, 1 failed"),
         ([unconverted()], "not converted: no ffmpeg serves; pip install 'htdl[ffmpeg]'"),
         (
             [converted(0), unconverted(1)],
@@ -161,10 +163,10 @@ def test_details_sum_up_the_conversion_and_name_the_subtitles() -> None:
     told = job(status="CONVERTING", progress=100, download_speed=0, conversions=[converting()])
     told["subtitles"] = [{"url": "u", "language": "de", "label": "Forced"}]
     told["subtitles"] += [{"url": "u", "language": "", "label": "English\x1b"}]
-    told["subtitles"] += [{"url": "u", "language": "fr", "label": "fr"}]
+    told["subtitles"] += [{"url": None, "language": "fr", "label": "fr", "note": "made of pictures"}]
     rows = dict(details.details(told))
     assert rows["conversion"] == "43%, 40s to go, picture encoded at 2.1x"
-    assert rows["subtitles"] == r"Forced (de), English\x1b, fr"
+    assert rows["subtitles"] == r"Forced (de); English\x1b; fr: made of pictures"
     assert "conversion" not in dict(details.details(job()))
 
 

@@ -96,3 +96,18 @@ def test_downloaded_is_before_completed(
     assert json.loads(whole.stdout)["status"] == "CONVERTING"
     ended = daemon.htdl("wait", job.id, "--timeout", "60")
     assert ended.stdout.rstrip().endswith("film.mp4")
+
+
+def test_it_says_that_a_video_is_not_converted_for_want_of_ffmpeg(
+    make_daemon: Callable[..., Daemon], swarm: Swarm
+) -> None:
+    daemon = make_daemon(start=False, conversion={"enabled": True})
+    daemon.env |= {"PATH": str(daemon.home), "IMAGEIO_FFMPEG_EXE": "/nowhere/ffmpeg"}
+    daemon.start()
+    job = daemon.client.add(swarm.seed({"film.mkv": 100_000}, name="film.mkv").magnet)
+    told = daemon.htdl("wait", job.id, "--timeout", "30")
+    assert told.returncode == 0
+    assert told.stderr == (
+        f"htdl: job {job.id[:8]} (film.mkv) is not converted: no ffmpeg serves; pip install 'htdl[ffmpeg]'\n"
+    )
+    assert "no ffmpeg that serves was found" in daemon.htdl("show", job.id).stdout
