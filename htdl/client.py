@@ -29,7 +29,17 @@ from urllib.parse import quote, urlencode
 from htdl import paths, wire
 from htdl.errors import BadRequest, HtdlError, JobFailed, NoDaemon, NoSuchJob, Refused, TimedOut
 from htdl.events import Kind
-from htdl.jobs import AddRequest, Health, JobPatch, Preload, State, Stats, StreamInfo
+from htdl.jobs import (
+    AddRequest,
+    FileRequest,
+    Health,
+    JobPatch,
+    Preload,
+    State,
+    Stats,
+    StreamInfo,
+    Wanted,
+)
 from htdl.wire import JobInfo
 
 if TYPE_CHECKING:
@@ -41,6 +51,7 @@ ProgressCallback = Callable[[str, int, int, int], None]
 
 _URL = "/?&=%,:+~"  # what stands as it is in a path with its query; the rest is escaped
 _HUNG_UP = "hung_up"  # the code of NoDaemon when there was one a moment ago
+_PLAN = ("file", "format", "codec", "audio")  # what a plan may be asked with
 _RETRY_SECONDS = 0.2  # between two tries to reach a daemon that is being restarted
 _PATIENCE_SECONDS = 60.0  # how long `wait` and `start_download` let a daemon be away
 
@@ -113,6 +124,35 @@ class Client:
 
     def retry(self, job_id: str) -> JobInfo:
         return self._job("POST", job_id, "/retry")
+
+    def convert(self, job_id: str, wanted: Wanted | None = None) -> JobInfo:
+        """Make of a job's videos what is wanted: of one that is whole now, of another when its turn comes."""
+        return self._job("POST", job_id, "/convert", body_of(wanted or Wanted()))
+
+    def convert_file(self, path: Path, wanted: Wanted | None = None, *, priority: int = 0) -> JobInfo:
+        """The job that makes what is wanted of a file outside any job, which the daemon must be able to read.
+        The file itself is never touched.
+        """
+        return self.convert_or_get(file_request(path, wanted, priority))[0]
+
+    def convert_or_get(self, request: FileRequest) -> tuple[JobInfo, bool]:
+        """The job, and whether it is new: a file of which just this is being made gets no second one."""
+        fields, headers = self.request("POST", f"{wire.API}/conversions", body_of(request))
+        return wire.job_info(fields), headers.get(wire.EXISTING_HEADER) != "true"
+
+    def plan(self, job_id: str, wanted: Wanted | None = None, file: int | None = None) -> dict[str, Any]:
+        """What would be made of a file of a job, stream by stream; nothing is begun."""
+        asked = {**body_of(wanted or Wanted()), "file": file}
+        asked["audio"] = ",".join(asked.get("audio", ()))
+        query = urlencode({name: asked[name] for name in _PLAN if asked.get(name) not in {None, ""}})
+        plan: dict[str, Any] = self._ask("GET", job_id, f"/plan?{query}")
+        return plan
+
+    def plan_file(self, path: Path, wanted: Wanted | None = None) -> dict[str, Any]:
+        """The same of a file outside any job."""
+        body = body_of(file_request(path, wanted))
+        plan: dict[str, Any] = self.request("POST", f"{wire.API}/plans", body)[0]
+        return plan
 
     def remove(self, job_id: str, delete: bool = False) -> JobInfo:
         """Forget a job that has ended, and with `delete` its data; the job as it was."""
@@ -380,7 +420,13 @@ def _why_not(job: JobInfo) -> str:
     return job.error_message or "it was cancelled"
 
 
-def body_of(request: AddRequest | JobPatch) -> dict[str, Any]:
+def file_request(path: Path, wanted: Wanted | None = None, priority: int = 0) -> FileRequest:
+    """Of a path as seen from here."""
+    asked = dataclasses.asdict(wanted or Wanted())
+    return FileRequest(**asked, path=os.fspath(path.absolute()), priority=priority)
+
+
+def body_of(request: AddRequest | JobPatch | Wanted) -> dict[str, Any]:
     """A request as JSON: the fields that differ from their defaults, bytes as base64."""
     fields = {x.name: getattr(request, x.name) for x in dataclasses.fields(request)}
     body = {x.name: fields[x.name] for x in dataclasses.fields(request) if fields[x.name] != x.default}

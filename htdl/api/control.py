@@ -14,7 +14,7 @@ from htdl import wire
 from htdl.api import answers, bodies
 from htdl.api.connection import until_gone
 from htdl.errors import BadRequest
-from htdl.jobs import AddRequest, JobPatch, JobQuery, JobView, State
+from htdl.jobs import AddRequest, FileRequest, JobPatch, JobQuery, JobView, State, Wanted
 
 if TYPE_CHECKING:
     from htdl.core.service import Service
@@ -73,6 +73,10 @@ class Control:
             web.post(f"{jobs}/{{id}}/pause", self._verb(service.pause)),
             web.post(f"{jobs}/{{id}}/resume", self._verb(service.resume)),
             web.post(f"{jobs}/{{id}}/retry", self._verb(service.retry)),
+            web.post(f"{jobs}/{{id}}/convert", self._convert),
+            web.get(f"{jobs}/{{id}}/plan", self._plan),
+            web.post(f"{wire.API}/conversions", self._convert_file),
+            web.post(f"{wire.API}/plans", self._plan_file),
             web.get(f"{videos}/stream/status", self._video_status),
             web.post(f"{videos}/download/cancel", self._video_cancel),
             web.get(f"{wire.API}/stats", self._stats),
@@ -109,6 +113,27 @@ class Control:
     async def _cancel(self, request: web.Request) -> web.Response:
         asked = await self._body(request, CancelRequest)
         return _job(await self._service.cancel(request.match_info["id"], delete=asked.delete))
+
+    async def _convert(self, request: web.Request) -> web.Response:
+        wanted = await self._body(request, Wanted)
+        return _job(await self._service.convert(request.match_info["id"], wanted))
+
+    async def _convert_file(self, request: web.Request) -> web.Response:
+        view, is_new = await self._service.convert_file(await self._body(request, FileRequest))
+        if is_new:
+            return _job(view, status=201)
+        return _job(view, headers={wire.EXISTING_HEADER: "true"})
+
+    async def _plan(self, request: web.Request) -> web.Response:
+        """?file=N&format=webm&codec=av1&audio=eng,deu"""
+        given = bodies.query(request, "file", "format", "codec", "audio")
+        audio = tuple(x for x in given.get("audio", "").split(",") if x)
+        wanted = Wanted(format=given.get("format", ""), codec=given.get("codec", ""), audio=audio)
+        index = _number("file", given.get("file"))
+        return answers.json(await self._service.converting.plan(request.match_info["id"], index, wanted))
+
+    async def _plan_file(self, request: web.Request) -> web.Response:
+        return answers.json(await self._service.converting.plan_file(await self._body(request, FileRequest)))
 
     async def _remove(self, request: web.Request) -> web.Response:
         delete = _boolean("delete", bodies.query(request, "delete").get("delete", "0"))

@@ -202,8 +202,26 @@ class Acts:
         log.info("cancelled job=%s data=%s", job.id, "removed" if job.delete_data else "kept")
 
     async def convert(self, job: Job, action: Any) -> None:
+        if job.is_local:
+            await self._convert_local(job)
+            return
         log.info("downloaded, converting job=%s name=%r", job.id, job.name)
         await self._arrive(job, Kind.CHANGED, status=State.CONVERTING, detail="converting", eta_seconds=-1)
+
+    async def _convert_local(self, job: Job) -> None:
+        """Its source was here before it was."""
+        log.info("converting job=%s name=%r bytes=%d", job.id, job.name, job.total_bytes)
+        files = [replace(x, progress=100.0) for x in self._book.files.get(job.id, ())]
+        await self._book.change(
+            job.id,
+            files=files,
+            status=State.CONVERTING,
+            progress=100,
+            done_bytes=job.total_bytes,
+            file_path=main_path(job, files),
+            blocked_by=None,
+            detail="converting",
+        )
 
     async def complete(self, job: Job, action: Any) -> None:
         fields: dict[str, Any] = {

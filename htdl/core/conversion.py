@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from htdl.config import Conversion as Settings
+from htdl.jobs import Wanted
 from htdl.media.convert import convert, part_for
-from htdl.media.plan import Effort, Plan, Target, plan
+from htdl.media.plan import ORIGINAL, Effort, Plan, Target, plan
 from htdl.media.probe import Probe, probe
 from htdl.media.progress import Progress
 from htdl.media.source import Source
 from htdl.media.tools import Tools, find_tools
 
+_CODECS = {"webm": "vp9"}  # where none is asked for; else h264
 STALL_SECONDS = 60.0  # without a step forward ffmpeg hangs
 COPY_BLOCK = 64 << 20
 
@@ -40,12 +42,24 @@ class Task:
     playlist: Path | None = None  # for who watches meanwhile
 
 
-async def prepare(source: Source, settings: Settings) -> Prepared:
+async def prepare(source: Source, settings: Settings, wanted: Wanted | None = None) -> Prepared:
     """Look at a source, and decide.  Raises ConversionFailed: no_ffmpeg, bad_media, conversion_failed."""
     tools = await find_tools(settings.ffmpeg_path, settings.ffprobe_path)
     found = await probe(tools, source)
-    target = Target(settings.target_format, settings.target_codec)
-    return Prepared(tools, found, plan(found, target, has=tools.has))
+    audio = wanted.audio if wanted else ()
+    return Prepared(tools, found, plan(found, target_for(settings, wanted), has=tools.has, audio=audio))
+
+
+def target_for(settings: Settings, wanted: Wanted | None) -> Target:
+    """What is wanted, and as configured where nothing is said.  Who asks for a conversion wants one, also
+    where files are kept as they are.
+    """
+    if wanted is None:
+        return Target(settings.target_format, settings.target_codec)
+    configured = settings.target_format if settings.target_format != ORIGINAL else Target().format
+    chosen = wanted.format or configured
+    usual = settings.target_codec if chosen == settings.target_format else _CODECS.get(chosen, Target().codec)
+    return Target(chosen, wanted.codec or usual)
 
 
 async def perform(
@@ -86,6 +100,12 @@ def target_of(folder: Path, path: str, suffix: str, is_taken: Callable[[Path], b
         if not is_taken(target := folder / f"{stem}{again}{ending}"):
             return target
     raise FileExistsError(f"{folder} holds too many files called {name.stem}")
+
+
+def fits(output: str, folder: Path, path: str, suffix: str) -> bool:
+    """Whether an earlier result may be replaced by one that goes to `folder`; the rest as in `target_of`."""
+    earlier = Path(output)
+    return earlier.parent == folder and earlier.suffix == (suffix or PurePosixPath(path).suffix)
 
 
 def show_folder(temp: Path, name: str) -> Path:

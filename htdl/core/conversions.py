@@ -8,11 +8,12 @@ that follows from its record.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
 import os
 import shutil
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -97,6 +98,7 @@ class Conversions:
         self._clock = clock
         self._work: dict[str, dict[int, _Work]] = {}  # by job and file
         self._naming = asyncio.Lock()  # one at a time chooses a name
+        self._resting: set[str] = set()  # jobs of which nothing is made just now
 
     async def _take_up(self, job: Job) -> None:
         """Go on where an earlier run of the job, or of the daemon, was ended.  What failed is tried anew."""
@@ -128,7 +130,7 @@ class Conversions:
 
     def standing(self, job: Job) -> Standing:
         videos = self._videos(job)
-        if not self._is_on() or not videos:
+        if not self._is_on(job) or not videos:
             return Standing(is_done=True)
         known = self._work.get(job.id, {})
         records = [known[file.index].record for file in videos if file.index in known]
@@ -138,7 +140,8 @@ class Conversions:
             is_full = any(x.error_code == DiskFull.code for x in waiting)
             return Standing(is_done=False, found_disk_full=is_full)
         failed = next((x for x in ended if x.status is ConversionState.FAILED), None)
-        if failed and failed.error_code != "no_ffmpeg":
+        is_asked_for = job.wanted is not None and job.status is State.CONVERTING
+        if failed and (failed.error_code != "no_ffmpeg" or is_asked_for):
             words = failed.error_code or "", failed.error_message or ""
             return Standing(is_done=False, fault=words)
         return Standing(is_done=True)
@@ -166,11 +169,16 @@ class Conversions:
         """Remove what was made of a job, and forget that it was."""
         if job.id in self._work:
             await self._leave(job.id)
-        outputs = [
-            Path(x.output) for x in await self.kept(job) if x.output and x.status is ConversionState.DONE
-        ]
+        made = {x.output for x in await self.kept(job) if x.output and x.status is ConversionState.DONE}
+        made |= {x.path for x in await self._db.read(cache.of) if x.job_id == job.id}  # what came before
+        made -= {str(Path(job.save_path) / x.path) for x in await self._book.files_of(job)}
+        outputs = [Path(x) for x in made]
         for path in outputs:
-            await asyncio.to_thread(payload.delete, path.parent, [path.name], "")
+            if path.is_relative_to(self._config().storage.base_path):
+                await asyncio.to_thread(payload.delete, path.parent, [path.name], "")
+            else:  # in a folder of somebody else's, who may want it empty
+                with contextlib.suppress(OSError):
+                    await asyncio.to_thread(path.unlink)
 
         def forget(db: sqlite_utils.Database) -> None:
             rows.delete(db, job.id)
@@ -179,6 +187,22 @@ class Conversions:
 
         await self._db.run(forget)
         self._work.pop(job.id, None)
+
+    @contextlib.asynccontextmanager
+    async def renewed(self, job_id: str) -> AsyncIterator[None]:
+        """Inside, nothing is made of this job.  After it all is looked at anew, as the database has it."""
+        self._resting.add(job_id)
+        try:
+            await self._drop(job_id)
+            yield
+            await self._drop(job_id)  # a turn may have been half-way
+        finally:
+            self._resting.discard(job_id)
+            self._book.changed.set()
+
+    async def _drop(self, job_id: str) -> None:
+        for work in self._work.pop(job_id, {}).values():
+            await self._end(work)
 
     # --- turns ---
 
@@ -201,23 +225,26 @@ class Conversions:
 
     async def _leave(self, job_id: str) -> None:
         """The job stands still or has ended.  A living one still says what became of its videos."""
-        cut_off = [work for work in self._work[job_id].values() if work.task]
+        cut_off = [work for work in list(self._work.get(job_id, {}).values()) if work.task]
         await asyncio.gather(*map(self._end, cut_off))
         for work in cut_off:
             await self._db.run(rows.put, job_id, work.record)
         job = self._book.living.get(job_id)
         if job is None or not job.has_ended:
-            del self._work[job_id]
+            self._work.pop(job_id, None)
 
-    def _is_on(self) -> bool:
+    def _is_on(self, job: Job) -> bool:
+        """What somebody asked for is made in any case."""
         settings = self._config().conversion
-        return settings.enabled and settings.target_format != "original"
+        return job.wanted is not None or (settings.enabled and settings.target_format != "original")
 
     def _is_due(self, job: Job) -> bool:
-        return self._is_on() and job.status in _RUNS and job.wish is Wish.RUN and job.has_metadata
+        is_running = job.status in _RUNS and job.wish is Wish.RUN and job.has_metadata
+        return is_running and self._is_on(job) and job.id not in self._resting
 
     def _videos(self, job: Job) -> list[JobFile]:
-        return [x for x in self._book.files.get(job.id, ()) if x.wanted and x.size and is_video(x.path)]
+        files = self._book.files.get(job.id, ())
+        return [x for x in files if x.wanted and x.size and (job.is_local or is_video(x.path))]
 
     def _all(self) -> Iterator[tuple[str, int, _Work]]:
         return ((job, index, work) for job, some in self._work.items() for index, work in some.items())
@@ -246,8 +273,9 @@ class Conversions:
         return None
 
     async def _prepare(self, job: Job, file: JobFile, work: _Work, source: Source) -> None:
+        job = self._book.living.get(job.id, job)  # what is wanted of it may have changed
         try:
-            prepared = await conversion.prepare(source, self._config().conversion)
+            prepared = await conversion.prepare(source, self._config().conversion, job.wanted)
         except ConversionFailed as exc:
             if not source.is_url or exc.code == "no_ffmpeg":
                 raise
@@ -261,8 +289,9 @@ class Conversions:
     async def _decide(self, job: Job, file: JobFile, work: _Work, prepared: Prepared) -> None:
         plan, config = prepared.plan, self._config()
         output = work.record.output
-        if output is None:
-            folder = config.storage.base_path / job.video_id
+        asked = (job.wanted.output if job.wanted else "") or config.storage.base_path / job.video_id
+        folder = Path(asked)
+        if output is None or not conversion.fits(output, folder, file.path, plan.suffix):
             output = str(
                 await asyncio.to_thread(
                     conversion.target_of,

@@ -72,8 +72,8 @@ class Cancel(Action):
 
 
 class Convert(Action):
-    """DOWNLOADING to CONVERTING: the files are whole, what is made of them is not.  Of a job without a torrent
-    PENDING to CONVERTING.
+    """DOWNLOADING to CONVERTING: the files are whole, what is made of them is not.  PENDING to CONVERTING
+    where there is no torrent.
     """
 
 

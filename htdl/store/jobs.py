@@ -199,7 +199,8 @@ def totals(db: sqlite_utils.Database) -> Totals:
     ended = sum(by_status[state] for state in ENDED)
     downloaded, uploaded, average = db.execute(
         "SELECT COALESCE(SUM(done_bytes) FILTER (WHERE info_hash != ''), 0),"
-        " COALESCE(SUM(uploaded_bytes), 0), AVG((julianday(completed_at) - julianday(created_at)) * 86400) FILTER (WHERE status = 'COMPLETED')"
+        " COALESCE(SUM(uploaded_bytes), 0),"
+        " AVG((julianday(completed_at) - julianday(created_at)) * 86400) FILTER (WHERE status = 'COMPLETED')"
         " FROM download_jobs"
     ).fetchone()
     return Totals(
