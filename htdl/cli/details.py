@@ -110,8 +110,9 @@ def _subtitles(job: JobObject) -> str:
 
 
 def _subtitle(one: Mapping[str, Any]) -> str:
-    label, language, note = one["label"], one["language"], one.get("note")
-    return label + (f" ({language})" if language not in {"", label} else "") + (f": {note}" if note else "")
+    language, note = one["language"], one.get("note")
+    named = one["label"] if language in {"", one["label"]} else f"{one['label']} ({language})"
+    return f"{named}: {note}" if note else str(named)
 
 
 def _readiness(job: JobObject) -> list[tuple[str, str]]:
