@@ -20,6 +20,7 @@ from htdl.cli.app import App
 VERBS = {
     "Downloads": {
         "add": "Download a magnet, an info-hash, a .torrent or a URL.",
+        "convert": "Make videos that every browser plays, of files or downloads.",
         "cancel": "Stop downloads for good.",
         "pause": "Let downloads stand still.",
         "resume": "Let paused downloads go on.",

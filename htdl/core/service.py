@@ -22,6 +22,7 @@ from htdl.core import admission, download, payload, requests, selection
 from htdl.core.book import Book
 from htdl.core.checks import Checks
 from htdl.core.conversions import Conversions
+from htdl.core.converting import Converting
 from htdl.core.links import Links
 from htdl.core.live import Live
 from htdl.core.saves import DISTRUST
@@ -32,6 +33,7 @@ from htdl.events import ENDS, Bus, Kind, Subscription
 from htdl.jobs import (
     AddRequest,
     Conversion,
+    FileRequest,
     Health,
     Job,
     JobFile,
@@ -41,6 +43,7 @@ from htdl.jobs import (
     State,
     Stats,
     StreamInfo,
+    Wanted,
     Wish,
 )
 from htdl.store import jobs as rows
@@ -64,6 +67,7 @@ class Service:
         self.streams = Streams(book, engine, self.shelf, lambda: self.config.stream)
         self.conversions = Conversions(db, book, self.shelf, self.streams, self.links, lambda: self.config)
         self.last_tick_seconds: Callable[[], float] | None = None  # the runner's; None while there is none
+        self.converting = Converting(book, self.streams, self.conversions, lambda: self.config)
         self.live = Live(self.conversions, self.streams, lambda: self.config)
         self._db = db
         self._book = book
@@ -290,6 +294,15 @@ class Service:
             detail="",
         )
 
+    async def convert(self, prefix: str, wanted: Wanted) -> JobView:
+        """Make of a job's videos what is wanted, see `Converting.convert`."""
+        return await self._shown(await self.converting.convert(prefix, wanted))
+
+    async def convert_file(self, request: FileRequest) -> tuple[JobView, bool]:
+        """A job of a file outside any job, see `Converting.convert_file`."""
+        job, is_new = await self.converting.convert_file(request)
+        return await self._shown(job), is_new
+
     async def remove(self, prefix: str, *, delete: bool = False) -> JobView:
         """Forget an ended job; its data stay, but with `delete`."""
         job = await self._find(prefix)
@@ -342,10 +355,12 @@ class Service:
                 )
 
     async def delete_payload(self, job: Job) -> None:
-        """Remove a job's files, and tell no one any more where they are."""
+        """Remove a job's files, and tell no one any more where they are.  What was here before it stays."""
+        await self.conversions.delete(job)
+        if job.is_local:
+            return
         files = [file.path for file in await self._book.files_of(job)]
         await asyncio.to_thread(payload.delete, Path(job.save_path), files, job.info_hash)
-        await self.conversions.delete(job)
         if files:
             await self._book.forget_paths(job.save_path)
 
