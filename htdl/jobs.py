@@ -203,7 +203,7 @@ class Conversion:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subtitle:
     """One row of `subtitles`: a WebVTT file beside a video of a job.  `origin` says in words what it was made
-    of, `note` what was lost on the way.
+    of, `note` what was lost on the way.  A `path` that is not absolute is none: nothing was made.
     """
 
     file_index: int
@@ -250,19 +250,22 @@ class Preload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubtitleLink:
-    """A subtitle file beside a video, as it is: SubRip, ASS or WebVTT.  `language` is the code in its name,
-    or nothing; `label` is for people.
+    """A WebVTT file beside a video, or what it would have been made of.  `language` is a code, or nothing;
+    `label` is for people.  `origin` says what it is made of, `note` what was lost on the way.  `url` is None
+    where nothing was made, as of pictures, and while no video server listens.
     """
 
-    url: str
+    url: str | None
     language: str
     label: str
+    origin: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamInfo:
     """Where one file of a job can be watched: None where no file is known yet, and the URLs while no video
-    server listens.  `subtitles` are those of that file.
+    server listens.  `subtitles` are those of that file that can be shown.
     """
 
     job: str

@@ -6,7 +6,6 @@ guard to say; that the address holds the job's token is checked here.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -19,15 +18,10 @@ from aiohttp import web
 from htdl.api import answers, local, playlist, texts, watched
 from htdl.errors import NoSuchJob
 from htdl.jobs import JobView
-from htdl.stream import sidecars, webvtt
-from htdl.stream.kinds import suffix
-from htdl.stream.opening import open_regular
-from htdl.stream.video import Video
 
 if TYPE_CHECKING:
     from htdl.core.service import Service
 
-MOST_SUBTITLE_BYTES = 4 << 20  # a film's are some 100 KiB
 MOST_TIMED = 200  # videos of a playlist whose length is told: each may have to be opened and read
 
 _POLICY = {
@@ -52,7 +46,7 @@ def routes(service: Service) -> list[web.RouteDef]:
         web.get(f"{job}/", pages.of_job(pages.show)),
         web.get(f"{job}/status", pages.of_job(pages.status)),
         web.get(f"{job}/job.m3u", pages.of_job(pages.playlist)),
-        web.get(job + r"/subtitle/{index:\d{1,9}}.vtt", pages.of_job(pages.subtitle)),
+        web.get(job + r"/subtitle/{index:\d{1,9}}/{name}", pages.of_job(pages.subtitle)),
         *(web.get(f"/static/{name}", file.serve) for name, file in static.items()),
     ]
 
@@ -107,17 +101,18 @@ class _Pages:
         index = request.query.get("file", "")
         wanted = int(index) if index.isascii() and index.isdecimal() and len(index) < 10 else None
         self._service.streams.visit(view.job.id)
-        return answers.json(watched.status_object(self._service, view, wanted), headers=_LIVE)
+        return answers.json(await watched.status_object(self._service, view, wanted), headers=_LIVE)
 
     async def playlist(self, request: web.Request, view: JobView) -> web.StreamResponse:
         links, job_id = self._service.links, view.job.id
         videos = watched.listed([file for file in view.files if file.wanted])
+        said = await self._service.subtitling.kept(view.job)
         entries = [
             playlist.Entry(
                 PurePosixPath(video.path).name,
                 links.video(job_id, video) or "",
                 await self._service.streams.length(view.job, video) if place < MOST_TIMED else None,
-                tuple(one.url for one in links.subtitles(job_id, video, view.files)),
+                tuple(one.url for one in links.subtitles(job_id, video, said) if one.url),
             )
             for place, video in enumerate(videos)
         ]
@@ -127,31 +122,10 @@ class _Pages:
         )
 
     async def subtitle(self, request: web.Request, view: JobView) -> web.StreamResponse:
-        index = int(request.match_info["index"])
-        file = next((x for x in view.files if x.index == index and x.wanted), None)
-        if file is None or suffix(file.path) not in sidecars.WEB or file.size > MOST_SUBTITLE_BYTES:
+        """One that still arrives is waited for."""
+        index, name = int(request.match_info["index"]), request.match_info["name"]
+        patience = self._service.config.stream.wait_seconds
+        data = await self._service.subtitling.file(view.job, index, name, patience)
+        if data is None:
             raise local.not_here()
-        video = await self._service.streams.open(view.job.id, index)
-        data = await _whole(video, self._service.config.stream.wait_seconds)
-        return web.Response(
-            body=await asyncio.to_thread(webvtt.from_sidecar, data),
-            content_type="text/vtt",
-            charset="utf-8",
-            headers=_LIVE,
-        )
-
-
-async def _whole(video: Video, patience: float) -> bytes:
-    """All bytes of a small file, once they are here.  Raises Stalled, StreamEnded, NoSuchJob."""
-    with video.read(0, video.size) as reader:
-        while await reader.next(patience):
-            pass
-    try:
-        return await asyncio.to_thread(_read, video)
-    except OSError as exc:  # somebody removed it, or put something else there
-        raise local.not_here() from exc
-
-
-def _read(video: Video) -> bytes:
-    with open_regular(video.folder, video.path) as file:
-        return file.read(MOST_SUBTITLE_BYTES)
+        return web.Response(body=data, content_type="text/vtt", charset="utf-8", headers=_LIVE)

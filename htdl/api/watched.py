@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from htdl import wire
 from htdl.errors import HtdlError
 from htdl.jobs import JobFile, JobView
-from htdl.stream import sidecars
-from htdl.stream.kinds import is_video, media_type, natural, suffix
+from htdl.stream.kinds import is_video, media_type, natural
 
 if TYPE_CHECKING:
     from htdl.core.service import Service
@@ -18,7 +17,7 @@ MOST_FILES = 500  # that the page lists; each is sent again every second
 MOST_RUNS = 2000  # that its bar is told of; no screen shows more
 
 
-def status_object(service: Service, view: JobView, index: int | None) -> dict[str, Any]:
+async def status_object(service: Service, view: JobView, index: int | None) -> dict[str, Any]:
     """The job, and of its file `index`, else of its main one, what is here and whether it can be watched.
 
     `file` is the index of that file, null where there is none to play.  `runs` are what is here of it, as
@@ -53,7 +52,7 @@ def status_object(service: Service, view: JobView, index: int | None) -> dict[st
         "conversion": next((x for x in view.conversions if playing and x.file_index == playing.index), None),
         "files": [_file_object(file, _path(service, job.id, file)) for file in shown],
         "more": len(videos) - len(shown),
-        "subtitles": _subtitles(playing, view.files) if playing else [],
+        "subtitles": await _subtitles(service, view, playing) if playing else [],
     }
 
 
@@ -112,14 +111,11 @@ def _file_object(file: JobFile, url: str) -> dict[str, Any]:
     }
 
 
-def _subtitles(video: JobFile, files: Sequence[JobFile]) -> list[dict[str, Any]]:
-    """`url` is relative to the page's."""
+async def _subtitles(service: Service, view: JobView, video: JobFile) -> list[dict[str, Any]]:
+    """Those that can be shown.  `note` changes with what they hold."""
+    found = service.links.subtitles(view.job.id, video, await service.subtitling.kept(view.job))
     return [
-        {
-            "url": f"subtitle/{file.index}.vtt",
-            "language": sidecars.language(file),
-            "label": sidecars.label(file, video),
-        }
-        for file in sidecars.subtitles_of(video, files)
-        if suffix(file.path) in sidecars.WEB
+        {"url": _local(service, one.url), "language": one.language, "label": one.label, "note": one.note}
+        for one in found
+        if one.url
     ]

@@ -20,6 +20,7 @@ from htdl.stream.kinds import is_video, suffix
 from htdl.stream.sidecars import subtitles_of
 
 ARRIVING = "it is still arriving"
+_TEXTS = frozenset((".ass", ".srt", ".ssa", ".vtt"))
 _MOST_NAME = 100  # characters of a folder
 
 
@@ -69,9 +70,9 @@ class Video:
 
     @property
     def told(self) -> tuple[Subtitle, ...]:
-        """With what is still to come."""
-        coming = (coming(self.beside, x) for file, x in self.missing())
-        return (*self.rows, *coming)
+        """With what is still to come, and surely is text."""
+        texts = [x for file, x in self.missing() if suffix(file.path) in _TEXTS]
+        return (*self.rows, *(coming(self.beside, x) for x in texts))
 
     def missing(self) -> list[tuple[JobFile, Sidecar]]:
         """The files that were not read."""

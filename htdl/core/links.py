@@ -5,12 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
-from htdl.jobs import JobFile, SubtitleLink
-from htdl.stream import sidecars
+from htdl.jobs import JobFile, Subtitle, SubtitleLink
 
 
 class Links:
@@ -45,13 +44,19 @@ class Links:
         name = quote(PurePosixPath(file.path).name, safe="")
         return self._address("feed", job_id, f"{file.index}/{name}")
 
-    def subtitles(self, job_id: str, video: JobFile, files: Sequence[JobFile]) -> tuple[SubtitleLink, ...]:
-        """Those of this video, of all the job's files; none while no server listens."""
-        found = [(file, self.video(job_id, file)) for file in sidecars.subtitles_of(video, files)]
-        return tuple(
-            SubtitleLink(url=url, language=sidecars.language(file), label=sidecars.label(file, video))
-            for file, url in found
-            if url
+    def subtitles(self, job_id: str, video: JobFile, some: Iterable[Subtitle]) -> tuple[SubtitleLink, ...]:
+        """Those of this video, of all the job's."""
+        return tuple(self._subtitle(job_id, one) for one in some if one.file_index == video.index)
+
+    def _subtitle(self, job_id: str, one: Subtitle) -> SubtitleLink:
+        path = PurePosixPath(one.path)
+        rest = f"subtitle/{one.file_index}/{quote(path.name, safe='')}"
+        return SubtitleLink(
+            url=self._address("watch", job_id, rest) if path.is_absolute() else None,
+            language=one.language or "",
+            label=one.title or (path.stem if path.is_absolute() else one.origin),
+            origin=one.origin,
+            note=one.note,
         )
 
     def page(self, job_id: str, index: int | None = None) -> str | None:

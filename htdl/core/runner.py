@@ -88,6 +88,7 @@ class Runner:
         await self._book.flush(await self._saves.taken(self._engine.held()))
         await self._service.live.stop()
         await self._service.conversions.stop()
+        await self._service.subtitling.stop()
 
     async def _wait(self) -> None:
         due = self._last_tick + TICK_SECONDS - self._clock()
@@ -102,6 +103,7 @@ class Runner:
             await self._look()
         await self._release_strangers()
         await self._service.conversions.turn()
+        await self._service.subtitling.turn()
         for action in self._decide():
             await self._acts.act(action)
         await self._write()

@@ -28,6 +28,7 @@ from htdl.core.live import Live
 from htdl.core.saves import DISTRUST
 from htdl.core.shelf import Shelf
 from htdl.core.streams import Streams
+from htdl.core.subtitling import Subtitling
 from htdl.errors import Refused
 from htdl.events import ENDS, Bus, Kind, Subscription
 from htdl.jobs import (
@@ -43,6 +44,7 @@ from htdl.jobs import (
     State,
     Stats,
     StreamInfo,
+    Subtitle,
     Wanted,
     Wish,
 )
@@ -66,6 +68,7 @@ class Service:
         self.shelf = Shelf(db, book)
         self.streams = Streams(book, engine, self.shelf, lambda: self.config.stream)
         self.conversions = Conversions(db, book, self.shelf, self.streams, self.links, lambda: self.config)
+        self.subtitling = Subtitling(db, book, self.streams, lambda: self.config)
         self.last_tick_seconds: Callable[[], float] | None = None  # the runner's; None while there is none
         self.converting = Converting(book, self.streams, self.conversions, lambda: self.config)
         self.live = Live(self.conversions, self.streams, lambda: self.config)
@@ -106,6 +109,8 @@ class Service:
         file = self.streams.file(job, files, index) if files and not _is_gone(job) else None
         if file:
             self.streams.attend(job.id, file.index)
+        said = await self.subtitling.kept(job)
+        subtitles = self.links.subtitles(job.id, file, said) if file else ()
         return StreamInfo(
             job=job.id,
             file=file.index if file else None,
@@ -114,7 +119,7 @@ class Service:
             m3u_url=self.links.playlist(job.id),
             file_path=str(Path(job.save_path) / file.path) if file else None,
             readiness=self.streams.readiness(job, files, file.index if file else None),
-            subtitles=self.links.subtitles(job.id, file, files) if file else (),
+            subtitles=tuple(x for x in subtitles if x.url),
         )
 
     async def shown_part(self, prefix: str, index: int, name: str) -> Path:
@@ -126,14 +131,24 @@ class Service:
         return self._view(job, self._book.files.get(job.id, ()))
 
     async def _shown(self, job: Job) -> JobView:
-        return self._view(job, await self._book.files_of(job), await self.conversions.kept(job))
+        return self._view(
+            job,
+            await self._book.files_of(job),
+            await self.conversions.kept(job),
+            await self.subtitling.kept(job),
+        )
 
     def _view(
-        self, job: Job, files: tuple[JobFile, ...], conversions: tuple[Conversion, ...] | None = None
+        self,
+        job: Job,
+        files: tuple[JobFile, ...],
+        conversions: tuple[Conversion, ...] | None = None,
+        subtitles: tuple[Subtitle, ...] | None = None,
     ) -> JobView:
-        """Without `conversions`, which only a look at the database tells of a job that has ended, those that
-        are in memory.
+        """Without `conversions` and `subtitles`, which only a look at the database tells of a job that has
+        ended, those that are in memory.
         """
+        said = self.subtitling.of(job.id) if subtitles is None else subtitles
         known = self.conversions.of(job.id) if conversions is None else conversions
         main = None if _is_gone(job) else selection.main_file(files)
         return JobView(
@@ -143,7 +158,7 @@ class Service:
             stream_url=self.links.video(job.id, main) if main else None,
             conversion=next((x for x in known if main and x.file_index == main.index), None),
             conversions=known,
-            subtitles=self.links.subtitles(job.id, main, files) if main else (),
+            subtitles=self.links.subtitles(job.id, main, said) if main else (),
         )
 
     async def stats(self) -> Stats:
@@ -357,6 +372,7 @@ class Service:
     async def delete_payload(self, job: Job) -> None:
         """Remove a job's files, and tell no one any more where they are.  What was here before it stays."""
         await self.conversions.delete(job)
+        await self.subtitling.delete(job)
         if job.is_local:
             return
         files = [file.path for file in await self._book.files_of(job)]

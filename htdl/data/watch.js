@@ -21,6 +21,7 @@ let status = null; // the daemon's last word
 let silence = null; // why there is none: "away" or "gone"
 let hasStarted = false; // by itself, once the file was ready
 let polling = null; // the question under way
+let subtitles = "[]"; // of the player, as the daemon told them
 let opened = null; // index of the file in the player
 let indexSince = null; // when its index was first here
 let problem = null; // that is shown
@@ -160,6 +161,7 @@ function showJob() {
   set(by("left"), status.files.length > 1 ? "Left of all" : "Left");
   by("eta").textContent = status.progress >= 100 ? "–" : words.duration(status.eta_seconds);
   showReadiness();
+  if (player.url) showSubtitles();
   showConversion();
   showFiles();
   const runs = player.feed ? madeRuns() : status.runs;
@@ -239,15 +241,23 @@ function showFile(item, file, called) {
   else button.removeAttribute("aria-current");
 }
 
+// Anew whenever the daemon tells others, or more of the same; the one that is shown stays so.
 function showSubtitles() {
+  const news = JSON.stringify(status.subtitles);
+  if (news === subtitles) return;
+  subtitles = news;
+  const shown = [...video.textTracks].find((one) => one.mode === "showing")?.label;
+  const names = status.subtitles.map(({ language, label }) => languageName(language) || label);
   video.replaceChildren(
-    ...status.subtitles.map((subtitle) => {
+    ...status.subtitles.map((subtitle, i) => {
       const track = document.createElement("track");
       Object.assign(track, { kind: "subtitles", src: subtitle.url, srclang: subtitle.language });
-      track.label = languageName(subtitle.language) || subtitle.label;
+      const isAlone = names.filter((name) => name === names[i]).length === 1;
+      track.label = isAlone ? names[i] : `${names[i]} (${subtitle.label})`;
       return track;
     }),
   );
+  for (const one of video.textTracks) if (one.label === shown) one.mode = "showing";
 }
 
 function languageName(code) {

@@ -10,9 +10,13 @@ import pytest
 
 from htdl.api.playlist import Entry, m3u
 from htdl.api.watched import listed
+from htdl.jobs import Subtitle
+from htdl.store import subtitles
 from tests.api.playing import EXTRA, FILM, NAME, PIECE, SIZE, Playing
 from tests.core.examples import job_file
 from tests.core.watching import SECONDS, film_bytes
+
+VTT = b"WEBVTT\n\n00:00:00.000 --> 00:00:02.000\nHello\n"
 
 
 def page(playing: Playing, rest: str = "", token: str | None = None) -> str:
@@ -31,7 +35,7 @@ def test_the_page_lets_nothing_in_from_outside(playing: Playing) -> None:
     assert b"https:" not in answer.body
 
 
-@pytest.mark.parametrize("rest", ["", "status", "job.m3u", "subtitle/1.vtt"])
+@pytest.mark.parametrize("rest", ["", "status", "job.m3u", "subtitle/1/en.vtt"])
 def test_a_wrong_token_and_a_job_that_is_not_there_are_answered_alike(playing: Playing, rest: str) -> None:
     token = playing.world.service.links.token("nobody")
     wrong = playing.get(page(playing, rest, token="x" * 22))
@@ -41,7 +45,7 @@ def test_a_wrong_token_and_a_job_that_is_not_there_are_answered_alike(playing: P
 
 
 @pytest.mark.parametrize(
-    "rest", ["subtitle/1.vtt", "subtitle/99.vtt", "subtitle/x.vtt", "subtitle/-1.vtt", "x"]
+    "rest", ["subtitle/1/en.vtt", "subtitle/99/en.vtt", "subtitle/x/en.vtt", "subtitle/-1/en.vtt", "x"]
 )
 def test_what_is_no_subtitle_is_not_there(playing: Playing, rest: str) -> None:
     assert playing.get(page(playing, rest)).status == 404
@@ -142,10 +146,51 @@ def test_the_playlist_tells_how_long_each_video_is_and_its_subtitles(whole: Play
     assert entries()[0::2] == ["#EXTINF:-1,extra.mp4", f"#EXTINF:{SECONDS},{NAME}"]
     whole.path().rename(tmp_path / "moved.mkv")
     assert entries()[2] == f"#EXTINF:{SECONDS},{NAME}", "it is read once"
-    files = whole.world.book.files[whole.job_id]
-    subtitle = job_file(2, "film/extra.en.srt")
-    whole.world.book.files[whole.job_id] = (*files, subtitle)
-    assert entries()[1] == f"#EXTVLCOPT:input-slave={whole.world.service.links.video(whole.job_id, subtitle)}"
+    keep_subtitle(whole, EXTRA, "en.vtt")
+    token = whole.world.service.links.token(whole.job_id)
+    url = f"http://127.0.0.1:{whole.port}/watch/{whole.job_id}/{token}/subtitle/{EXTRA}/en.vtt"
+    assert entries()[1] == f"#EXTVLCOPT:input-slave={url}"
+    assert whole.get(page(whole, f"subtitle/{EXTRA}/en.vtt")).body == VTT
+
+
+def keep_subtitle(whole: Playing, index: int, name: str) -> Path:
+    """A file, and the row that names it."""
+    path = whole.world.config.storage.subtitle_path / "video" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(VTT)
+    row = Subtitle(file_index=index, path=str(path), language="en", origin="track 2 (subrip)")
+    whole.run(whole.world.db.run(subtitles.replace_all, whole.job_id, index, [row]))
+    return path
+
+
+def test_a_subtitle_is_shown_as_its_row_says(whole: Playing) -> None:
+    path = keep_subtitle(whole, FILM, "en.vtt")
+    (told,) = json.loads(whole.get(page(whole, "status")).body)["subtitles"]
+    assert (told["language"], told["label"], told["note"]) == ("en", "en", "")
+    answer = whole.get(told["url"])
+    assert (answer.status, answer.body) == (200, VTT)
+    assert answer.headers["Content-Type"] == "text/vtt; charset=utf-8"
+    path.with_name("other.vtt").write_bytes(VTT)
+    for rest in (
+        f"{EXTRA}/en.vtt",
+        f"{FILM}/other.vtt",
+        f"{FILM}/..%2fvideo%2fen.vtt",
+        f"{FILM}/",
+        f"{FILM}",
+    ):
+        assert whole.get(page(whole, f"subtitle/{rest}")).status == 404, rest
+    path.unlink()
+    assert whole.get(told["url"]).status == 404
+
+
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_no_link_is_followed_to_a_subtitle(whole: Playing, tmp_path: Path, is_folder: bool) -> None:
+    path = keep_subtitle(whole, FILM, "en.vtt")
+    moved = path.parent if is_folder else path
+    moved.rename(tmp_path / "elsewhere")
+    moved.symlink_to(tmp_path / "elsewhere")
+    assert path.read_bytes() == VTT
+    assert whole.get(page(whole, f"subtitle/{FILM}/en.vtt")).status == 404
 
 
 def test_no_name_writes_a_line_of_the_playlist() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from htdl.core.links import Links
+from htdl.jobs import Subtitle
 from tests.core.examples import job_file
 
 
@@ -29,11 +32,18 @@ def test_an_address_is_there_while_a_server_is() -> None:
     assert links.playlist("a") == f"http://127.0.0.1:1/watch/a/{token}/job.m3u"
 
 
-def test_the_subtitles_of_a_video_are_linked_as_they_are() -> None:
-    links = Links(b"secret")
-    files = [job_file(i, x) for i, x in enumerate(("e1.mkv", "e2.mkv", "e1.pt-BR.srt", "e2.ass"))]
-    assert links.subtitles("a", files[0], files) == ()
+def test_the_subtitles_of_a_video_are_linked_where_they_were_made() -> None:
+    links, video = Links(b"secret"), job_file(1)
+    some = [
+        Subtitle(file_index=0, path="/s/v/en.vtt", origin="of another"),
+        Subtitle(file_index=1, path="/s/v/What? #1%/pt-BR.forced.vtt", language="pt-BR", origin="a.srt"),
+        Subtitle(file_index=1, path="1/track 3 (pgs)", origin="track 3 (pgs)", note="pictures"),
+    ]
+    assert [x.url for x in links.subtitles("a", video, some)] == [None, None], "no server listens"
     links.base_url = "http://127.0.0.1:1"
-    (one,) = links.subtitles("a", files[0], files)
-    assert (one.url, one.language, one.label) == (links.video("a", files[2]), "pt-br", "pt-BR")
-    assert [x.url for x in links.subtitles("a", files[1], files)] == [links.video("a", files[3])]
+    made, lost = links.subtitles("a", video, some)
+    assert made.url == f"http://127.0.0.1:1/watch/a/{links.token('a')}/subtitle/1/pt-BR.forced.vtt"
+    assert (made.language, made.label, made.origin, made.note) == ("pt-BR", "pt-BR.forced", "a.srt", "")
+    assert (lost.url, lost.language, lost.label, lost.note) == (None, "", "track 3 (pgs)", "pictures")
+    (titled,) = links.subtitles("a", video, [replace(some[1], title="Brasil")])
+    assert titled.label == "Brasil"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from htdl.core import beside
 from htdl.core.yielding import DETAIL, YIELDED_SPEED
 from htdl.errors import NoSuchJob, Refused, TimedOut
 from htdl.jobs import State
@@ -193,10 +194,14 @@ async def test_each_episode_has_its_own_subtitles(world: World) -> None:
     world.service.links.base_url = "http://127.0.0.1:1"
     season = new_metadata(("e1.mkv", 500), ("e2.mkv", 1000), ("e1.srt", 5), ("e2.en.srt", 5))
     job = await world.downloading("season", season)
-    view = await world.service.get(job.id)
-    links = [world.service.links.video(job.id, file) for file in view.files]
-    assert [(x.url, x.label) for x in view.subtitles] == [(links[3], "en")], "of the main file"
-    assert [x.url for x in (await world.service.stream(job.id, 0)).subtitles] == [links[2]]
+    await world.until(lambda: world.service.subtitling.of(job.id))
+    (main,) = (await world.service.get(job.id)).subtitles
+    assert (main.language, main.label, main.origin, main.note) == ("en", "en", "e2.en.srt", beside.ARRIVING)
+    assert main.url
+    assert main.url.endswith("/subtitle/1/en.vtt")
+    (other,) = (await world.service.stream(job.id, 0)).subtitles
+    assert other.url
+    assert other.url.endswith("/subtitle/0/und.vtt")
 
 
 # making way

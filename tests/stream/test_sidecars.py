@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import pytest
-
 from htdl.jobs import JobFile
 from htdl.stream import sidecars
 
@@ -42,19 +40,3 @@ def test_no_video_has_more_subtitles_than_can_be_shown() -> None:
 def test_subtitles_that_are_not_wanted_are_none() -> None:
     job = files("Film.mp4", "Film.srt", unwanted="Film.srt")
     assert paths_of(job[0], job) == []
-
-
-@pytest.mark.parametrize(
-    ("path", "language", "label"),
-    [
-        ("F/Film.2020.en.srt", "en", "en"),
-        ("F/Film.2020.pt-BR.srt", "pt-br", "pt-BR"),
-        ("F/Film.2020.srt", "", "Film.2020"),
-        ("F/Subs/2_English.srt", "", "2_English"),
-        ("F/Film.2020.forced.eng.srt", "eng", "forced.eng"),
-    ],
-)
-def test_language_and_label_of_a_name(path: str, language: str, label: str) -> None:
-    video, subtitle = files("F/Film.2020.mp4", path)
-    assert sidecars.language(subtitle) == language
-    assert sidecars.label(subtitle, video) == label
