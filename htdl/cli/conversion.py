@@ -14,6 +14,8 @@ from htdl.cli.words import JobObject, printable
 Conversion = Mapping[str, Any]
 
 _CODES = frozenset({"bad_media", "conversion_failed", "no_ffmpeg"})  # of nothing but a conversion
+INSTALL = "pip install 'htdl[ffmpeg]'"
+NO_ROOM = "the conversion waits for room on the disk"
 _EFFORTS = {
     "none": "as it is",
     "remux": "copied",
@@ -82,7 +84,7 @@ def unmade(job: JobObject) -> str:
     if not missing:
         return ""
     which = "" if missing == len(some) else f"{missing} of {len(some)} "
-    return f"{which}not converted: no ffmpeg serves; pip install 'htdl[ffmpeg]'"
+    return f"{which}not converted: no ffmpeg serves; {INSTALL}"
 
 
 def has_failed(job: JobObject) -> bool:
@@ -105,10 +107,10 @@ def effort(one: Conversion) -> str:
 
 def reason(one: Conversion) -> str:
     """Why that is done, or what went wrong."""
-    if one["error_message"] and one["status"] != "DONE":
-        again = "tried again: " if one["status"] != "FAILED" else ""
-        return again + printable(one["error_message"])
-    return printable(one["reason"])
+    if not one["error_message"] or one["status"] == "DONE":
+        return printable(one["reason"])
+    again = "tried again when there is room: " if _lacks_room(one) else "tried again: "
+    return ("" if one["status"] == "FAILED" else again) + printable(one["error_message"])
 
 
 def sentence(one: Conversion) -> str:
@@ -124,15 +126,20 @@ def output(one: Conversion) -> str:
 
 
 def _of_several(some: list[Conversion]) -> str:
-    running = [x for x in some if x["status"] == "RUNNING"]
     done, failed = (sum(x["status"] == state for x in some) for state in ("DONE", "FAILED"))
-    if not running and not done and not failed:
+    now = _under_way([x for x in some if x["status"] == "RUNNING"])
+    if not now and any(map(_lacks_room, some)):
+        now = NO_ROOM
+    if not now and not done and not failed:
         return ""
-    now = (
-        f"{len(running)} under way" if len(running) > 1 else "".join(f"the next {course(x)}" for x in running)
-    )
     parts = (f"{done} of {len(some)} converted", f"{failed} failed" if failed else "", now)
     return ", ".join(filter(None, parts))
+
+
+def _under_way(running: list[Conversion]) -> str:
+    if len(running) == 1:
+        return f"the next {course(running[0])}"
+    return f"{len(running)} under way" if running else ""
 
 
 def _only(job: JobObject, one: Conversion) -> str:
@@ -141,7 +148,7 @@ def _only(job: JobObject, one: Conversion) -> str:
     if one["status"] == "RUNNING":
         return " at ".join(filter(None, (effort(one), speed(one)))) if is_all else f"converting {course(one)}"
     if one["status"] == "WAITING" and one["error_message"]:
-        return f"converting it is {reason(one)}"
+        return NO_ROOM if _lacks_room(one) else f"converting it is {reason(one)}"
     if one["status"] == "FAILED":
         return f"not converted: {reason(one)}"
     return "waits to be converted" if is_all and one["status"] == "WAITING" else ""
@@ -149,6 +156,10 @@ def _only(job: JobObject, one: Conversion) -> str:
 
 def _eta(one: Conversion) -> str:
     return f"ETA {units.duration(one['eta_seconds'])}" if one["eta_seconds"] >= 0 else ""
+
+
+def _lacks_room(one: Conversion) -> bool:
+    return (one["status"], one["error_code"]) == ("WAITING", "disk_full")
 
 
 def _has_ended(one: Conversion) -> bool:

@@ -21,9 +21,9 @@ def details(job: JobObject) -> list[tuple[str, str]]:
         ("progress", _progress(job)),
         ("conversion", _conversion(job)),
         *_readiness(job),
-        ("speed", f"{units.speed(job['download_speed'])} down, {units.speed(job['upload_speed'])} up"),
+        ("speed", _speed(job)),
         ("limits", _limits(job)),
-        ("peers", str(job["peers"])),
+        ("peers", str(job["peers"]) if job["info_hash"] else ""),
         ("uploaded", units.size(job["uploaded_bytes"]) if job["uploaded_bytes"] else ""),
         ("priority", str(job["priority"]) if job["priority"] else ""),
         (FOLDER, printable(job["save_path"])),
@@ -129,6 +129,13 @@ def _readiness(job: JobObject) -> list[tuple[str, str]]:
         ("index", verdict.index(found)),
         ("plays through", verdict.plays_through(found)),
     ]
+
+
+def _speed(job: JobObject) -> str:
+    """Of a torrent; a job that converts a file that was here already has none."""
+    if not job["info_hash"]:
+        return ""
+    return f"{units.speed(job['download_speed'])} down, {units.speed(job['upload_speed'])} up"
 
 
 def _limits(job: JobObject) -> str:

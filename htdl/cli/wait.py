@@ -123,7 +123,9 @@ def _is_reached(app: App, job_id: str, until: Until, deadline: float | None) -> 
 def _not_converted(job: many.Job) -> ConversionFailed:
     return ConversionFailed(
         f"the conversion of {many.called(job)} failed: {words.why(job)}",
-        hint=f"begin it again with: htdl retry {words.short_id(job)}",
+        hint=conversion.INSTALL
+        if job["error_code"] == "no_ffmpeg"
+        else f"begin it again with: htdl retry {words.short_id(job)}",
         code=job["error_code"],
     )
 

@@ -20,6 +20,14 @@ SERIES = ["S/E10.mkv", "S/E1.mkv", "S/E1.en.srt", "S/e2.mkv"]
         ([converting()], "converting 43%, 2.1x, ETA 40s"),
         ([converting(0.4, speed=None, eta_seconds=-1)], "converting 0%"),
         ([waiting(error_message="ffmpeg died")], "converting it is tried again: ffmpeg died"),
+        (
+            [waiting(error_code="disk_full", error_message="the disk is full")],
+            "the conversion waits for room on the disk",
+        ),
+        (
+            [converted(0), waiting(1, error_code="disk_full", error_message="the disk is full")],
+            "1 of 2 converted, the conversion waits for room on the disk",
+        ),
         ([waiting(0), waiting(1)], ""),
         ([converted(0), waiting(1)], "1 of 2 converted"),
         ([converted(0), converting(file=1)], "1 of 2 converted, the next 43%, 2.1x, ETA 40s"),
@@ -177,3 +185,8 @@ def test_a_long_reason_is_broken_between_words_and_a_path_is_not() -> None:
     assert len(reason) > 2
     assert all(len(x) <= 60 for x in reason)
     assert any(x.endswith("/a folder/" * 20) for x in lines)
+
+
+def test_a_file_that_was_here_already_has_neither_speed_nor_peers() -> None:
+    assert {"speed", "peers"} <= dict(details.details(job(info_hash="ab" * 20))).keys()
+    assert not {"speed", "peers", "info-hash"} & dict(details.details(job(info_hash=""))).keys()
