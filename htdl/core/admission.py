@@ -13,12 +13,15 @@ from htdl.jobs import JobFile
 
 def free_bytes(folder: Path) -> int:
     """Free for us in the file system of this folder, or of the nearest parent that exists."""
-    while not os.path.exists(folder) and folder != folder.parent:  # noqa: PTH110 - Path's raises where we may not look
-        folder = folder.parent
-    stat = os.statvfs(folder)
+    stat = os.statvfs(_nearest(folder))
     if not stat.f_blocks:  # /proc and the like: not full, but no place for files, as writing there will say
         return sys.maxsize
     return stat.f_bavail * stat.f_frsize
+
+
+def same_disk(one: Path, other: Path) -> bool:
+    """Whether two folders are, or would be, in the same file system."""
+    return _nearest(one).stat().st_dev == _nearest(other).stat().st_dev
 
 
 def bytes_on_disk(save_path: Path, files: Iterable[JobFile]) -> int:
@@ -30,6 +33,13 @@ def bytes_on_disk(save_path: Path, files: Iterable[JobFile]) -> int:
                 stat = os.lstat(save_path / file.path)
                 total += min(file.size, stat.st_blocks * 512)  # stat(2): in units of 512 bytes
     return total
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder, or the nearest parent that exists."""
+    while not os.path.exists(folder) and folder != folder.parent:  # noqa: PTH110 - Path's raises where we may not look
+        folder = folder.parent
+    return folder
 
 
 def room(folder: Path, reserve: int) -> int:

@@ -13,10 +13,12 @@ from htdl.config import Conversion as Settings
 from htdl.jobs import Wanted
 from htdl.media.convert import convert, part_for
 from htdl.media.plan import ORIGINAL, Effort, Plan, Target, plan
-from htdl.media.probe import Probe, probe
+from htdl.media.probe import Probe, probe, refuse_fake
 from htdl.media.progress import Progress
+from htdl.media.signature import HEAD_BYTES
 from htdl.media.source import Source
 from htdl.media.tools import Tools, find_tools
+from htdl.stream.opening import open_regular
 
 _CODECS = {"webm": "vp9"}  # where none is asked for; else h264
 STALL_SECONDS = 60.0  # without a step forward ffmpeg hangs
@@ -60,6 +62,11 @@ def target_for(settings: Settings, wanted: Wanted | None) -> Target:
     chosen = wanted.format or configured
     usual = settings.target_codec if chosen == settings.target_format else _CODECS.get(chosen, Target().codec)
     return Target(chosen, wanted.codec or usual)
+
+
+async def check_beginning(folder: Path, path: str) -> None:
+    """Raises ConversionFailed (bad_media) for what is surely no video, by its first bytes."""
+    refuse_fake(await asyncio.to_thread(_beginning, folder, folder / path), PurePosixPath(path).name)
 
 
 async def perform(
@@ -118,6 +125,11 @@ def sweep(task: Task) -> None:
     shutil.rmtree(show_folder(task.temp, task.name), ignore_errors=True)
     for folder in (task.temp, task.target.parent):
         (folder / f".htdl-{task.name}.part{task.target.suffix}").unlink(missing_ok=True)
+
+
+def _beginning(folder: Path, path: Path) -> bytes:
+    with open_regular(folder, path) as file:
+        return file.read(HEAD_BYTES)
 
 
 def _make_folders(task: Task) -> None:

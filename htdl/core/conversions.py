@@ -23,11 +23,12 @@ from typing import Any
 import sqlite_utils
 
 from htdl.config import Config
-from htdl.core import conversion, lanes, payload
+from htdl.core import admission, conversion, lanes, payload
 from htdl.core.book import Book
 from htdl.core.conversion import Prepared, Task
 from htdl.core.lanes import Candidate
 from htdl.core.links import Links
+from htdl.core.schedule import needed_bytes
 from htdl.core.shelf import Shelf
 from htdl.core.streams import Streams
 from htdl.errors import ConversionFailed, DiskFull, HtdlError
@@ -36,6 +37,7 @@ from htdl.jobs import Conversion, ConversionState, Job, JobFile, State, Wish
 from htdl.media.live import PLAYLIST
 from htdl.media.plan import Effort
 from htdl.media.progress import Progress
+from htdl.media.signature import HEAD_BYTES
 from htdl.media.source import Source
 from htdl.store import cache
 from htdl.store import conversions as rows
@@ -62,6 +64,7 @@ class _Work:
     playlist: Path | None = None  # that is made beside
     candidate: Candidate | None = None  # while it is made
     rests_until: float = 0.0
+    is_checked: bool = False  # its first bytes, while the rest arrives
     is_early_over: bool = False  # it could not be begun early: it is looked at again once it is whole
     written_at: float = 0.0
 
@@ -73,6 +76,7 @@ class Standing:
     is_done: bool
     fault: tuple[str, str] | None = None
     found_disk_full: bool = False
+    eta_seconds: int = -1  # until all are done; -1 while that is not known
 
 
 class Conversions:
@@ -138,7 +142,9 @@ class Conversions:
         if len(ended) < len(videos):  # one that fails does not stop the others
             waiting = [x for x in records if x.status is ConversionState.WAITING]
             is_full = any(x.error_code == DiskFull.code for x in waiting)
-            return Standing(is_done=False, found_disk_full=is_full)
+            left = [x.eta_seconds for x in records if x not in ended]
+            is_known = len(records) == len(videos) and min(left) >= 0
+            return Standing(is_done=False, found_disk_full=is_full, eta_seconds=max(left) if is_known else -1)
         failed = next((x for x in ended if x.status is ConversionState.FAILED), None)
         is_asked_for = job.wanted is not None and job.status is State.CONVERTING
         if failed and (failed.error_code != "no_ffmpeg" or is_asked_for):
@@ -259,7 +265,10 @@ class Conversions:
         if not is_open or work.rests_until > self._clock():
             return
         source = self.source(job, file)
-        if source and not (source.is_url and work.is_early_over):
+        if source is None and not work.is_checked and self._streams.has_beginning(job, file, HEAD_BYTES):
+            work.is_checked = True
+            self._begin(job, work, partial(conversion.check_beginning, Path(job.save_path), file.path))
+        elif source and not (source.is_url and work.is_early_over):
             self._begin(job, work, partial(self._prepare, job, file, work, source))
 
     def source(self, job: Job, file: JobFile) -> Source | None:
@@ -384,11 +393,31 @@ class Conversions:
             await self._fail(job, work, ConversionFailed("htdl itself made a mistake: its log tells more"))
 
     async def _run(self, job: Job, work: _Work) -> None:
+        self._check_room(work)
         await self._note(
             job, work, status=ConversionState.RUNNING, progress=0.0, error_code=None, error_message=None
         )
         await self._make(job, work)
         await self._finish(job, work)
+
+    def _check_room(self, work: _Work) -> None:
+        """Raises DiskFull where there is none for the result beside what is still to be downloaded."""
+        config, needed = self._config(), _expected(work)
+        folder = config.storage.base_path
+        coming = 0
+        if admission.same_disk(folder, config.torrent.download_path):
+            jobs = self._book.living.values()
+            coming = sum(needed_bytes(x) for x in jobs if x.status is State.DOWNLOADING)
+        if needed > admission.room(folder, config.storage.min_free) - coming:
+            raise DiskFull(f"there is no room for the {needed / 1e9:.1f} GB of the result in {folder}")
+
+    def reserved(self) -> int:
+        """Bytes that the conversions which run will still write to the disk of the downloads."""
+        config = self._config()
+        if not admission.same_disk(config.storage.base_path, config.torrent.download_path):
+            return 0
+        running = (work for _, _, work in self._all() if work.candidate)
+        return sum(int(_expected(x) * (1 - x.record.progress / 100)) for x in running)
 
     async def _make(self, job: Job, work: _Work) -> None:
         file = self._file(job, work)
@@ -477,3 +506,9 @@ class Conversions:
         await self._db.run(rows.put, job.id, record)
         work.record = record
         self._book.announce(Kind.CHANGED, self._book.living.get(job.id, job))
+
+
+def _expected(work: _Work) -> int:
+    """Bytes of the result; 0 where that is not known, and of what is only linked."""
+    plan = work.prepared.plan if work.prepared else None
+    return plan.bytes or 0 if plan and plan.effort is not Effort.NONE else 0

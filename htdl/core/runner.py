@@ -171,11 +171,23 @@ class Runner:
             for x in self._book.living.values()
             if x.status is State.DOWNLOADING or (is_seed_look and x.seeding)
         ]
+        for job in [x for x in self._book.living.values() if x.status is State.CONVERTING]:
+            self._look_at_conversion(job)
         for number, job in enumerate(jobs):
             if number % LOOKS_AT_ONCE == 0:
                 await asyncio.sleep(0)  # lets those who listen take their events; thousands would not fit
             if status := self._engine.status(job.id):
                 self._look_at(self._book.living.get(job.id, job), status)
+
+    def _look_at_conversion(self, job: Job) -> None:
+        standing = self._service.conversions.standing(job)
+        reason = Blocked.DISK_FULL if standing.found_disk_full else None
+        self._book.note(
+            job.id,
+            blocked_by=reason,
+            detail=download.waiting_words(reason) if reason else "converting",
+            eta_seconds=standing.eta_seconds,
+        )
 
     def _make_way(self) -> None:
         """Slow down the others while somebody watches a video that is still arriving."""
@@ -253,7 +265,8 @@ class Runner:
 
     def _room(self) -> int:
         config = self._service.config
-        return admission.room(config.torrent.download_path, config.storage.min_free)
+        reserved = self._service.conversions.reserved()
+        return admission.room(config.torrent.download_path, config.storage.min_free) - reserved
 
     def _bytes_on_disk(self, job: Job) -> int:
         return admission.bytes_on_disk(Path(job.save_path), self._book.files.get(job.id, ()))

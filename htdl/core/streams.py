@@ -98,6 +98,11 @@ class Streams:
             return job.status in _WHOLE and job.file_path is not None
         return arriving.torrent.head(arriving.torrent.span(file), 0) == file.size
 
+    def has_beginning(self, job: Job, file: JobFile, count: int) -> bool:
+        """Whether the first bytes of a file that is still arriving can be read."""
+        arriving = self._arriving.get(job.id)
+        return arriving is not None and arriving.torrent.head(arriving.torrent.span(file), 0) >= count
+
     def has_index(self, job: Job, file: JobFile) -> bool:
         """Whether the head and the index of a file that is still arriving are here."""
         arriving = self._arriving.get(job.id)

@@ -123,3 +123,11 @@ def test_what_is_only_copied_is_shown_to_who_asks(converter: Daemon, swarm: Swar
     with pytest.raises(HTTPError, match="404"):
         urlopen(urljoin(url, "index0.m4s.tmp"))
     in_state(converter, job_id, State.COMPLETED, timeout=60)
+
+
+def test_what_is_surely_no_video_is_refused_by_its_first_bytes(converter: Daemon, swarm: Swarm) -> None:
+    torrent = swarm.seed({"film.mkv": b"MZ" + bytes(4_000_000)}, rate=200_000)
+    job = in_state(converter, converter.client.add(torrent.magnet).id, State.FAILED)
+    assert job.error_code == "bad_media"
+    assert job.error_message == "film.mkv is not a video that can be used: it is a Windows program"
+    assert job.done_bytes < job.total_bytes
