@@ -116,12 +116,12 @@ def _subtitle(one: Mapping[str, Any]) -> str:
 
 
 def _readiness(job: JobObject) -> list[tuple[str, str]]:
-    """The verdict; of a job that has ended, whether it can be watched is all there is to say."""
+    """The verdict; of a job whose files are whole, whether it can be watched is all there is to say."""
     found = job.get("readiness")
     if not found or words.is_gone(job):
         return []
     ready = ("ready", verdict.answer(found))
-    if words.has_ended(job):
+    if words.has_ended(job) or job["status"] == "CONVERTING":
         return [ready]
     return [
         ready,

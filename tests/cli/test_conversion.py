@@ -175,6 +175,7 @@ def test_details_sum_up_the_conversion_and_name_the_subtitles() -> None:
     rows = dict(details.details(told))
     assert rows["conversion"] == "43%, 40s to go, picture encoded at 2.1x"
     assert rows["subtitles"] == r"Forced (de); English\x1b; fr: made of pictures"
+    assert not {"buffered", "index"} & rows.keys()  # all of it is here
     assert "conversion" not in dict(details.details(job()))
 
 
