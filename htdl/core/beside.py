@@ -94,12 +94,19 @@ class Work:
 
     @property
     def rows(self) -> tuple[Subtitle, ...]:
-        return tuple(chain.from_iterable(x.told for x in self.videos))
+        """In the order of the database."""
+        found = chain.from_iterable(x.told for x in self.videos)
+        return tuple(sorted(found, key=lambda x: (x.file_index, x.path)))
 
 
 def is_made(row: Subtitle) -> bool:
     """Whether it stands for a file."""
     return row.path.startswith("/")
+
+
+def is_there(row: Subtitle) -> bool:
+    """Whether what it stands for is there, if anything.  Blocks."""
+    return bool(row.origin) and (not is_made(row) or Path(row.path).is_file())
 
 
 def mark(index: int) -> Subtitle:
@@ -172,17 +179,16 @@ def coming(beside: Beside, sidecar: Sidecar) -> Subtitle:
 def known(beside: Beside, rows: Iterable[Subtitle]) -> Video:
     """What need not be made again.  Looks at the disk: for a thread."""
     own = [x for x in rows if x.file_index == beside.video.index]
-    there = [x for x in told(own) if not is_made(x) or Path(x.path).is_file()]
-    is_complete = bool(own) and len(there) == len(own)
+    rest = list(told(own))
+    is_marked = len(rest) < len(own)
     files: dict[int, Subtitle] = {}
     for file, sidecar in beside.files:
-        if found := next((x for x in there if _is_of(x, sidecar, beside.folder)), None):
-            files[file.index] = found
-            there.remove(found)
-    taken = set(beside.names)
-    tracks = tuple(x for x in there if not is_made(x) or _is_free(Path(x.path), beside.folder, taken))
-    is_complete = is_complete and len(tracks) == len(there)
-    return Video(beside, Stage.ALL if is_complete else Stage.NOTHING, tracks, files)
+        if found := next((x for x in rest if _is_of(x, sidecar, beside.folder)), None):
+            rest.remove(found)
+            files |= {file.index: found} if is_there(found) else {}
+    tracks = tuple(x for x in rest if is_there(x) and _is_free(x, beside))
+    is_whole = bool(own) and not is_marked and len(tracks) == len(rest)
+    return Video(beside, Stage.ALL if is_whole else Stage.NOTHING, tracks, files)
 
 
 def without_guesses(video: Video, frame_rate: float | None) -> dict[int, Subtitle]:
@@ -193,9 +199,10 @@ def without_guesses(video: Video, frame_rate: float | None) -> dict[int, Subtitl
     return {index: row for index, row in video.files.items() if index not in frames}
 
 
-def _is_free(path: Path, folder: Path, taken: set[str]) -> bool:
+def _is_free(track: Subtitle, beside: Beside) -> bool:
     """Whether a track may have this name: not where another file came with the video since."""
-    return path.parent == folder and path.name not in taken
+    path = Path(track.path)
+    return not is_made(track) or (path.parent == beside.folder and path.name not in beside.names)
 
 
 def _is_of(row: Subtitle, sidecar: Sidecar, folder: Path) -> bool:

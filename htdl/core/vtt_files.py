@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from htdl.core import payload
-from htdl.core.beside import is_made
+from htdl.core.beside import is_there
 from htdl.jobs import Subtitle
 from htdl.media.webvtt import MAX_BYTES
 from htdl.stream.opening import open_regular
@@ -42,8 +42,4 @@ def remove(root: Path, paths: Iterable[str], folders: Iterable[Path] = ()) -> No
 
 def unfinished(every: Mapping[str, Sequence[Subtitle]]) -> list[str]:
     """The jobs of which there is more to come, or a file is gone."""
-    return [job_id for job_id, some in every.items() if not all(_is_there(x) for x in some)]
-
-
-def _is_there(row: Subtitle) -> bool:
-    return bool(row.origin) and (not is_made(row) or Path(row.path).is_file())
+    return [job_id for job_id, some in every.items() if not all(is_there(x) for x in some)]
