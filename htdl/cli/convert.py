@@ -39,7 +39,10 @@ class _Asked:
 @click.command("convert", epilog=_EXAMPLES)
 @click.argument("given", nargs=-1, required=True, metavar="FILE|JOB...")
 @click.option(
-    "--to", "format_", type=click.Choice(["mp4", "webm", "original"]), help="The container; as configured if not set."
+    "--to",
+    "format_",
+    type=click.Choice(["mp4", "webm", "original"]),
+    help="The container; as configured if not set.",
 )
 @click.option(
     "--codec", type=click.Choice(["h264", "vp9", "av1"]), help="What a picture becomes that cannot be copied."
@@ -86,7 +89,7 @@ def command(
         if quiet:
             click.echo(job["id"])
         elif not as_json:
-            click.echo(f"{'converting' if is_new else 'already being converted:'} {many.named(job)}")
+            click.echo(f"{_said(job, is_new)} {many.named(job)}")
         return job
 
     jobs, code = many.each(given, one, as_json=as_json)
@@ -108,6 +111,13 @@ def _wanted(
     return {name: value for name, value in fields.items() if value}
 
 
+def _said(job: many.Job, is_new: bool) -> str:
+    if not is_new:
+        return "already being converted:"
+    is_near = job["status"] == "CONVERTING" or not job["info_hash"]
+    return "converting" if is_near else "noted, converts when it is downloaded:"
+
+
 def _convert(app: App, name: str, asked: _Asked) -> tuple[many.Job, bool]:
     """The job, and whether anything was begun by this."""
     if not _is_file(name):
@@ -125,7 +135,8 @@ def _show_plans(app: App, given: tuple[str, ...], asked: _Asked, *, as_json: boo
     def one(name: str) -> Object:
         plan = _plan(app, name, asked)
         if not as_json:
-            _print_plan(name, plan, is_first=name == given[0], is_only=len(given) == 1)
+            shown = {**plan, "is_here": _is_file(name)}
+            _print_plan(name, shown, is_first=name == given[0], is_only=len(given) == 1)
         return plan
 
     plans, code = many.each(given, one, as_json=as_json)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 PlanObject = dict[str, Any]
 """`effort`, `reason`, `streams` (`index`, `kind`, `codec`, `becomes`, `is_copied`, `reason`, `language`,
-`title`), `container`, `seconds`, `bytes`, `while_downloading`, `warnings`.
+`title`), `container`, `seconds`, `bytes`, `while_downloading`, `warnings`; `is_here` where the command line
+knows that the source is whole.
 """
 
 _EFFORTS = {
@@ -38,7 +39,7 @@ def summary(plan: PlanObject) -> list[tuple[str, str]]:
     rows = [
         ("to do", effort(plan)),
         ("why", printable(plan["reason"])),
-        ("begins", _begins(plan) if has_work else ""),
+        ("begins", _begins(plan) if has_work and not plan.get("is_here") else ""),
         ("takes", _takes(seconds) if has_work and seconds is not None else ""),
         ("result", f"about {units.size(size)}" if has_work and size is not None else ""),
     ]

@@ -20,6 +20,7 @@ HEAVY = {
 }
 VERBS = [
     "add",
+    "convert",
     "status",
     "show",
     "watch",

@@ -37,6 +37,7 @@ def test_a_person_reads_what_is_done_and_why() -> None:
     assert rows["begins"] == "while it downloads"
     assert rows["takes"] == "about 2m25s of computing"
     assert rows["result"] == "about 3.1 GiB"
+    assert "begins" not in dict(plan_words.summary({**planned(FILM, SOUND), "is_here": True}))
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,10 @@ def command_help(name: str) -> str:
         ["add", "x", "--max-down", "0"],
         ["add", "x", "--file", "1", "--all-files"],
         ["add", "x", "y", "--video-id", "v"],
+        ["convert"],
+        ["convert", "x", "--to", "avi"],
+        ["convert", "x", "--codec", "hevc"],
+        ["convert", "x", "--file", "1"],
         ["status", "--limit", "-1"],
         ["status", "--limit", "0"],
         ["status", "--status", "SLEEPING"],
@@ -126,7 +130,7 @@ def test_no_daemon_is_3_with_a_hint(offline: Daemon) -> None:
         assert (result.returncode, result.stdout) == (3, "")
         assert "htdl daemon start" in result.stderr
     assert offline.htdl("daemon", "status").returncode == 3
-    for verb in ("add", "play"):
+    for verb in ("add", "play", "convert"):
         assert offline.htdl(verb, "a" * 40, "--no-start").returncode == 3
     assert not offline.state.exists()
 
