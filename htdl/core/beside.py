@@ -94,9 +94,7 @@ class Work:
 
     @property
     def rows(self) -> tuple[Subtitle, ...]:
-        """In the order of the database."""
-        found = chain.from_iterable(x.told for x in self.videos)
-        return tuple(sorted(found, key=lambda x: (x.file_index, x.path)))
+        return told(chain.from_iterable(x.told for x in self.videos))
 
 
 def is_made(row: Subtitle) -> bool:
@@ -114,8 +112,9 @@ def mark(index: int) -> Subtitle:
 
 
 def told(rows: Iterable[Subtitle]) -> tuple[Subtitle, ...]:
-    """Those that stand for something."""
-    return tuple(row for row in rows if row.origin)
+    """Those that stand for something, by file and name: "en.vtt" before "en.2.vtt"."""
+    some = [row for row in rows if row.origin]
+    return tuple(sorted(some, key=lambda x: (x.file_index, x.path.removesuffix(".vtt"))))
 
 
 def plan(files: Sequence[JobFile], save_path: Path, home: Path) -> list[Beside]:

@@ -21,7 +21,6 @@ let status = null; // the daemon's last word
 let silence = null; // why there is none: "away" or "gone"
 let hasStarted = false; // by itself, once the file was ready
 let polling = null; // the question under way
-let subtitles = "[]"; // of the player, as the daemon told them
 let opened = null; // index of the file in the player
 let indexSince = null; // when its index was first here
 let problem = null; // that is shown
@@ -241,23 +240,20 @@ function showFile(item, file, called) {
   else button.removeAttribute("aria-current");
 }
 
-// Anew whenever the daemon tells others, or more of the same; the one that is shown stays so.
+// A track stays while the daemon tells it, and is read again when its note says that there is more in it.
 function showSubtitles() {
-  const news = JSON.stringify(status.subtitles);
-  if (news === subtitles) return;
-  subtitles = news;
-  const shown = [...video.textTracks].find((one) => one.mode === "showing")?.label;
   const names = status.subtitles.map(({ language, label }) => languageName(language) || label);
-  video.replaceChildren(
-    ...status.subtitles.map((subtitle, i) => {
-      const track = document.createElement("track");
-      Object.assign(track, { kind: "subtitles", src: subtitle.url, srclang: subtitle.language });
-      const isAlone = names.filter((name) => name === names[i]).length === 1;
-      track.label = isAlone ? names[i] : `${names[i]} (${subtitle.label})`;
-      return track;
-    }),
-  );
-  for (const one of video.textTracks) if (one.label === shown) one.mode = "showing";
+  const old = new Map([...video.children].map((track) => [track.dataset.url, track]));
+  status.subtitles.forEach(({ url, language, label, note }, i) => {
+    const track = old.get(url) ?? document.createElement("track");
+    const isAlone = names.filter((name) => name === names[i]).length === 1;
+    track.label = isAlone ? names[i] : `${names[i]} (${label})`;
+    const src = `${url}?${encodeURIComponent(note)}`; // the note is there for the browser alone
+    if (track.getAttribute("src") !== src) Object.assign(track, { src, srclang: language, kind: "subtitles" });
+    if (!old.delete(url)) video.append(track);
+    track.dataset.url = url;
+  });
+  for (const track of old.values()) track.remove();
 }
 
 function languageName(code) {

@@ -183,9 +183,9 @@ def test_the_player_is_handed_the_subtitles_of_the_video(
     played = daemon.htdl("play", torrent.magnet, env=player.env)
     assert played.returncode == 0, played.stderr
     handed = [x.removeprefix("--sub-file=") for x in player.told if x.startswith("--sub-file=")]
-    assert sorted(x.rpartition("/")[2] for x in handed) == ["one.de.srt", "one.en.srt"]
+    assert sorted(x.rpartition("/")[2] for x in handed) == ["de.vtt", "en.vtt"]
     with urllib.request.urlopen(handed[0], timeout=10) as answer:
-        assert answer.read() == subtitle
+        assert b"00:00:00.000 --> 00:00:02.000\nHello\n" in answer.read()
 
 
 def test_a_moment_past_the_end_is_refused_at_once(

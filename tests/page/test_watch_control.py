@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from htdl.jobs import State
+from tests.clips import subtitled_clip
 from tests.daemon.downloads import in_state
 from tests.daemons import Daemon
 from tests.page.browser import Browser
@@ -66,6 +70,21 @@ def test_subtitles_beside_the_video(watch: Watch, clips: Clips) -> None:
     assert page.until("video.textTracks[0].cues?.[0]?.text") == "Déjà vu <i>twice</i>"
     assert page.evaluate("video.textTracks[0].activeCues.length") == 1
     assert watching.job.progress < 100
+    assert page.errors == []
+
+
+def test_the_tracks_of_the_video_grow_while_it_is_shown(watch: Watch, tmp_path: Path) -> None:
+    film = subtitled_clip(tmp_path, ".mp4").read_bytes()
+    watching = watch({"film.mp4": film, "rest.bin": os.urandom(400_000)}, rate=len(film) // 10)
+    page = watching.page
+    page.until("video.textTracks.length === 2")
+    labels = "[...video.textTracks].map(one => one.label)"
+    assert page.evaluate(labels) == ["English (eng)", "English (eng.2)"]
+    page.evaluate("video.textTracks[0].mode = 'showing', null")
+    before = page.until("video.textTracks[0].cues?.length")
+    assert 0 < before < 30
+    page.until("video.textTracks[0].cues?.length === 30")
+    assert page.evaluate("[...video.textTracks].map(one => one.mode)") == ["showing", "disabled"]
     assert page.errors == []
 
 
