@@ -96,11 +96,11 @@ export function conversion({ conversion: one, is_whole: isWhole }) {
   return `${sentence(one.reason)} ${how}: ${percent(one.progress)}${left}.`;
 }
 
-// Of a video that cannot be watched before its conversion is done.
-export const making = (status) =>
-  status.conversion?.status === "RUNNING"
-    ? `It can be watched once it is converted: ${percent(status.conversion.progress)}`
-    : "It can be watched once it is converted";
+// Of a video that cannot be watched yet.
+export function making({ conversion: one }) {
+  if (one?.status !== "RUNNING") return "It waits for its turn to be converted";
+  return `It can be watched once it is converted: ${percent(one.progress)}`;
+}
 
 const ELSEWHERE = "mpv and VLC play it as it is, also while it downloads:";
 
