@@ -125,6 +125,12 @@ class Client:
     def retry(self, job_id: str) -> JobInfo:
         return self._job("POST", job_id, "/retry")
 
+    def pin(self, job_id: str) -> JobInfo:
+        return self._job("POST", job_id, "/pin")
+
+    def unpin(self, job_id: str) -> JobInfo:
+        return self._job("POST", job_id, "/unpin")
+
     def convert(self, job_id: str, wanted: Wanted | None = None) -> JobInfo:
         """Make of a job's videos what is wanted: of one that is whole now, of another when its turn comes."""
         return self._job("POST", job_id, "/convert", body_of(wanted or Wanted()))

@@ -141,6 +141,7 @@ class Job:
     delete_data: bool = False  # a cancel that removes the data too, kept so that a crash cannot forget it
     metadata_at: str | None = None
     wanted: Wanted | None = None  # of its conversion; None where nobody asked for one
+    pinned: bool = False  # its videos are kept, whoever watches them or not
 
     @property
     def is_local(self) -> bool:

@@ -73,6 +73,8 @@ class Control:
             web.post(f"{jobs}/{{id}}/pause", self._verb(service.pause)),
             web.post(f"{jobs}/{{id}}/resume", self._verb(service.resume)),
             web.post(f"{jobs}/{{id}}/retry", self._verb(service.retry)),
+            web.post(f"{jobs}/{{id}}/pin", self._verb(service.pin)),
+            web.post(f"{jobs}/{{id}}/unpin", self._verb(service.unpin)),
             web.post(f"{jobs}/{{id}}/convert", self._convert),
             web.get(f"{jobs}/{{id}}/plan", self._plan),
             web.post(f"{wire.API}/conversions", self._convert_file),

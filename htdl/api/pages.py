@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 MOST_TIMED = 200  # videos of a playlist whose length is told: each may have to be opened and read
 
 _POLICY = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; media-src 'self' blob:; "
-    "connect-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "media-src 'self' blob:; connect-src 'self'; img-src 'self' data:; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 _LIVE = texts.PROTECTION | _POLICY

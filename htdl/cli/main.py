@@ -26,6 +26,8 @@ VERBS = {
         "resume": "Let paused downloads go on.",
         "retry": "Begin failed or cancelled downloads again; verify complete ones.",
         "remove": "Forget downloads that have ended.",
+        "pin": "Keep videos that nobody watches.",
+        "unpin": "Keep videos no longer than any other.",
     },
     "Looking": {
         "status": "List downloads.",

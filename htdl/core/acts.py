@@ -299,6 +299,7 @@ class Acts:
 
     async def end_seeding(self, job: Job, action: Any) -> None:
         await self._let_go(job, seeding=False)
+        self._service.shelf.listener()
         log.info("seeding ends job=%s uploaded=%d", job.id, job.uploaded_bytes)
 
     async def _let_go(self, job: Job, *, kind: Kind = Kind.CHANGED, **fields: Any) -> None:

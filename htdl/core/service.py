@@ -48,6 +48,7 @@ from htdl.jobs import (
     Wanted,
     Wish,
 )
+from htdl.store import cache as kept_rows
 from htdl.store import jobs as rows
 from htdl.store.db import Database
 from htdl.store.resume import Resume
@@ -317,6 +318,22 @@ class Service:
         """A job of a file outside any job, see `Converting.convert_file`."""
         job, is_new = await self.converting.convert_file(request)
         return await self._shown(job), is_new
+
+    async def pin(self, prefix: str) -> JobView:
+        """Keep a job's videos for as long as it is pinned, whether anybody watches them or not."""
+        return await self._set_pin(prefix, is_pinned=True)
+
+    async def unpin(self, prefix: str) -> JobView:
+        view = await self._set_pin(prefix, is_pinned=False)
+        self.shelf.listener()
+        return view
+
+    async def _set_pin(self, prefix: str, *, is_pinned: bool) -> JobView:
+        job = await self._find(prefix)
+        job = await self._book.change(
+            job.id, pinned=is_pinned, also=lambda db: kept_rows.pin(db, job.id, is_pinned)
+        )
+        return await self._shown(job)
 
     async def remove(self, prefix: str, *, delete: bool = False) -> JobView:
         """Forget an ended job; its data stay, but with `delete`."""

@@ -29,7 +29,7 @@ class Shelf:
     """`clock` is monotonic, in seconds."""
 
     def __init__(self, db: Database, book: Book, clock: Callable[[], float] = monotonic) -> None:
-        self.listener: Callable[[], None] = lambda: None  # hears when there is more
+        self.listener: Callable[[], None] = lambda: None  # hears when something may have to go
         self._db = db
         self._book = book
         self._clock = clock
@@ -71,7 +71,12 @@ class Shelf:
         """Something was made.  It is kept until nobody watches it any more."""
         size = (await asyncio.to_thread(path.stat)).st_size
         video = CachedVideo(
-            path=str(path), job_id=job.id, video_id=job.video_id, bytes=size, last_access=self._book.now()
+            path=str(path),
+            job_id=job.id,
+            video_id=job.video_id,
+            bytes=size,
+            last_access=self._book.now(),
+            pinned=job.pinned,
         )
         await self._db.run(rows.put, video)
         self.listener()

@@ -201,6 +201,7 @@ class Daemon:
         self._settings = self._service.config = new
         logs.set_level(new.log.level)
         self._engine.apply(new.torrent)
+        self._service.shelf.listener()
 
     async def _heed_hangups(self) -> None:
         while True:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from htdl.errors import ConversionFailed
 from htdl.media.plan import Plan
-from htdl.media.process import Limits, run
 from htdl.media.probe import words_about
+from htdl.media.process import Limits, run
 from htdl.media.source import Source
 from htdl.media.tools import Tools
 

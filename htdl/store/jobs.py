@@ -240,6 +240,7 @@ def _job(row: Mapping[str, Any]) -> Job:
     typed["seeding"] = bool(row["seeding"])
     typed["delete_data"] = bool(row["delete_data"])
     typed["wanted"] = _wanted(row["wanted"])
+    typed["pinned"] = bool(row["pinned"])
     return Job(**typed)
 
 

@@ -43,6 +43,7 @@ FULL = Job(
     max_upload_speed=11,
     seeding=True,
     delete_data=True,
+    pinned=True,
     metadata_at="m",
     wanted=Wanted(format="webm", codec="av1", audio=("deu", "eng"), output="/films", keep=True),
 )
