@@ -190,7 +190,7 @@ class Streams:
             path=Path(job.save_path) / file.path,
             folder=Path(job.save_path),
             size=file.size,
-            etag=f'"{job.info_hash[:20]}-{file.index}"',
+            etag=f'"{(job.info_hash or job.id)[:20]}-{file.index}"',
             modified=modified if is_whole else None,
             is_whole=is_whole,
             reader=reader,

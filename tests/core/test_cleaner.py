@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from htdl.core.cleaner import Cleaner
-from htdl.jobs import CachedVideo, Conversion, ConversionState, Job, JobFile, State, Subtitle
+from htdl.jobs import CachedVideo, Conversion, ConversionState, Job, JobFile, State, Subtitle, Wanted
 from htdl.store import cache, conversions, subtitles
 from htdl.store import jobs as rows
 from tests.core.examples import NOW, job_file, new_job
@@ -131,6 +131,16 @@ async def test_over_the_quota_the_source_of_a_converted_job_goes_first(kept: Cac
     assert await kept.file_path(old) == old.file_path
     assert (Path(seeding.save_path) / "Film/film0.mkv").exists()
     assert (Path(old.save_path) / "Film/about.nfo").exists(), "a side file stays with its job"
+
+
+async def test_a_source_that_is_to_be_kept_stays_as_long_as_its_result(kept: Cache) -> None:
+    first, second = await kept.keep(1, wanted=Wanted(keep=True)), await kept.keep(2, watched=NEW)
+    sources = [Path(x.save_path) / "Film/film0.mkv" for x in (first, second)]
+    await kept.sweep(ttl_days=0, max_size="3.5MiB")
+    assert [x.exists() for x in sources] == [True, False]
+    Path(str(first.file_path)).unlink()
+    await kept.sweep(ttl_days=0, max_size="1.5MiB")
+    assert not sources[0].exists()
 
 
 async def test_a_job_whose_source_goes_names_its_result(kept: Cache) -> None:
