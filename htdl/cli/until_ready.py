@@ -114,7 +114,8 @@ def _preload(app: App, wanted: Wanted, number: int | None) -> Preload | None:
 
 def _reject_ended(job: JobObject) -> None:
     """Raises for a job of which nothing more comes, and not all is here."""
-    if job["status"] in {"FAILED", "CANCELLED"}:
+    is_here = (job.get("readiness") or {}).get("ready")  # only its conversion failed, say
+    if job["status"] in {"FAILED", "CANCELLED"} and not is_here:
         raise JobFailed(
             f"{many.called(job)} {'failed: ' + words.why(job) if words.why(job) else 'was cancelled'}",
             hint=f"begin it again with: htdl retry {words.short_id(job)}",

@@ -17,6 +17,7 @@ from htdl.core import selection
 from htdl.core.arriving import LOOK_SECONDS, Arriving
 from htdl.core.book import Book
 from htdl.core.lengths import Lengths, check_within
+from htdl.core.schedule import NO_VIDEO
 from htdl.core.shelf import Shelf, Watched
 from htdl.core.torrents import Torrent
 from htdl.errors import NoSuchJob, Refused, TimedOut
@@ -280,6 +281,8 @@ class Streams:
         if job.status in _WHOLE:
             return readiness.gone(threshold) if job.file_path is None else readiness.whole(threshold)
         file = selection.main_file(files) if index is None else self.file(job, files, index)
+        if job.error_code == NO_VIDEO:
+            return readiness.idle(job.error_message or "it is no video", threshold)
         if _is_idle(job) or job.status is not State.DOWNLOADING:
             is_here = file is not None and _is_here(file)
             return readiness.whole(threshold) if is_here else readiness.idle(_why_idle(job), threshold)

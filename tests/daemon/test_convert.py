@@ -131,3 +131,5 @@ def test_what_is_surely_no_video_is_refused_by_its_first_bytes(converter: Daemon
     assert job.error_code == "bad_media"
     assert job.error_message == "film.mkv is not a video that can be used: it is a Windows program"
     assert job.done_bytes < job.total_bytes
+    assert job.readiness
+    assert not job.readiness.ready
