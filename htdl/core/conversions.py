@@ -382,9 +382,10 @@ class Conversions:
             await self._fail(job, work, exc)
         except OSError as exc:
             if exc.errno in {errno.ENOSPC, errno.EDQUOT}:
-                await self._wait_for_room(job, work, DiskFull(f"the disk is full: {exc.filename}"))
+                full = DiskFull(f"the disk is full: there is no room for {work.record.output}")
+                await self._wait_for_room(job, work, full)
             else:
-                what = f"{exc.strerror}: {exc.filename}"
+                what = f"{exc.strerror}: {exc.filename or work.record.output}"
                 await self._fail(job, work, ConversionFailed(what, code="io_error"))
         except HtdlError:
             raise
@@ -409,7 +410,7 @@ class Conversions:
             jobs = self._book.living.values()
             coming = sum(needed_bytes(x) for x in jobs if x.status is State.DOWNLOADING)
         if needed > admission.room(folder, config.storage.min_free) - coming:
-            raise DiskFull(f"there is no room for the {needed / 1e9:.1f} GB of the result in {folder}")
+            raise DiskFull(f"there is no room for the {needed / 1e6:,.0f} MB of the result in {folder}")
 
     def reserved(self) -> int:
         """Bytes that the conversions which run will still write to the disk of the downloads."""

@@ -1,0 +1,101 @@
+"""What is converted when: the core with a real database and the real ffmpeg, on a fake engine."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from htdl.core import conversion, conversions
+from htdl.jobs import Conversion, ConversionState, Job, State
+from htdl.torrent.api import Finished
+from tests.clips import clip
+from tests.core.examples import NOW, new_job, new_metadata
+from tests.core.world import World, running_world
+from tests.daemon.converting import program, slow
+
+Settings = dict[str, object]
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("clips")
+
+
+async def arrived(world: World, film: Path, name: str = "film") -> Job:
+    """A job whose one video is on disk, and all that the engine says of it."""
+    path = f"{name}{film.suffix}"
+    job = await world.downloading(name, new_metadata((path, film.stat().st_size)))
+    target = Path(job.save_path, path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(film.read_bytes())
+    world.engine.listener(Finished(job.id, frozenset({0}), b"whole"))
+    return job
+
+
+async def one(
+    world: World, job: Job, is_so: Callable[[Conversion], bool], *, tick: float = 0.0
+) -> Conversion:
+    """The conversion of the job's one video once it is so; the runner's clock goes on meanwhile."""
+    async with asyncio.timeout(20):
+        while not (found := world.service.conversions.of(job.id)) or not is_so(found[0]):
+            world.wake(tick)
+            await asyncio.sleep(0.02)
+    return found[0]
+
+
+async def test_one_that_hangs_is_tried_twice_and_says_so(
+    tmp_path: Path, clips: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversion, "STALL_SECONDS", 0.5)  # a minute otherwise
+    tries = tmp_path / "tries"
+    hanging = program(tmp_path, "hanging", f"echo $$ >> {tries}; sleep 600")
+    async with running_world(tmp_path, conversion={"enabled": True, "ffmpeg_path": str(hanging)}) as world:
+        job = await arrived(world, clip(clips, "mkv"))
+        async with asyncio.timeout(20):
+            while (ended := await world.row(job.id)) is None or ended.status is not State.FAILED:
+                world.wake()
+                await asyncio.sleep(0.05)
+    assert ended.error_code == "conversion_failed"
+    assert "it hung: nothing came out of it for 0.5 s" in (ended.error_message or "")
+    pids = tries.read_text().split()
+    assert len(pids) == 2
+    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+
+
+async def test_a_database_in_use_makes_none_get_stuck(
+    tmp_path: Path, clips: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversions, "NO_ROOM_SECONDS", 0.0)
+    settings = {"enabled": True, "ffmpeg_path": str(slow(tmp_path, 4))}
+    async with running_world(tmp_path, conversion=settings) as world:
+        await world.db.run(lambda db: db.execute("PRAGMA busy_timeout = 10").fetchall() and None)
+        job = await arrived(world, clip(clips, "mkv"))
+        await one(world, job, lambda x: x.status is ConversionState.RUNNING)
+        other = sqlite3.connect(tmp_path / "htdl.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        await one(world, job, lambda x: x.status is ConversionState.WAITING)
+        other.execute("ROLLBACK")
+        other.close()
+        await one(world, job, lambda x: x.status is ConversionState.DONE)
+        await world.until_status(job.id, State.COMPLETED)
+
+
+async def test_what_only_seeds_costs_no_look_at_the_database(tmp_path: Path) -> None:
+    seeds = [
+        new_job(x, status=State.COMPLETED, seeding=True, metadata_at=NOW, completed_at=NOW)
+        for x in range(1, 1001)
+    ]
+    asked: list[str] = []
+    async with running_world(tmp_path, *seeds, conversion={"enabled": True}) as world:
+        await world.until(lambda: len(world.engine.torrents) == 1000, 30)
+        await world.db.read(lambda db: db.conn.set_trace_callback(asked.append))  # type: ignore[union-attr]
+        await world.db.run(lambda db: db.conn.set_trace_callback(asked.append))  # type: ignore[union-attr]
+        await world.pass_seconds(5)
+        await world.db.read(lambda db: db.conn.set_trace_callback(None))  # type: ignore[union-attr]
+        await world.db.run(lambda db: db.conn.set_trace_callback(None))  # type: ignore[union-attr]
+        assert not [x for x in asked if "conversions" in x]
+        assert world.service.conversions._work == {}
