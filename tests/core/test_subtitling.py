@@ -82,7 +82,7 @@ async def test_what_came_with_a_video_is_made_and_told(world: World) -> None:
     assert (row.file_index, row.language, row.origin, row.note) == (0, "en", "film.en.srt", "")
     assert made(world) == ["v/en.vtt"]
     assert await world.service.subtitling.kept(job) == (row,)
-    assert world.told(job.id) == [Kind.CHANGED]
+    await world.until(lambda: world.told(job.id) == [Kind.CHANGED])
 
 
 async def test_two_jobs_of_one_video_have_folders_of_their_own(world: World) -> None:
