@@ -146,6 +146,29 @@ def test_a_file_s_conversion_begins_again_after_a_crash(daemon: Daemon, own: Cal
     assert (results(daemon), list((daemon.home / "temp").iterdir())) == (["film.mp4"], [])
 
 
+def test_a_job_whose_conversion_failed_is_converted_with_something_else(
+    daemon: Daemon, own: Callable[..., Path]
+) -> None:
+    film = own("avi", seconds=60)
+    job = daemon.client.convert_file(film)
+    assert daemon.client.pause(job.id).status is State.PAUSED
+    away = film.rename(film.with_suffix(".away"))
+    daemon.client.resume(job.id)
+    failed = in_state(daemon, job.id, State.FAILED)
+    assert (failed.error_code, failed.error_message) == (
+        "bad_media",
+        "film.avi is not a video that can be used: there is no such file",
+    )
+    with pytest.raises(BadSource, match="there is no file"):
+        daemon.client.convert(job.id)
+    away.rename(film)
+    again = daemon.client.convert(job.id, Wanted(format="original"))
+    assert (again.status, again.error_code) == (State.CONVERTING, None)
+    done = daemon.client.wait(job.id, timeout=30)
+    assert done.file_path
+    assert Path(done.file_path).read_bytes() == film.read_bytes()
+
+
 def test_a_file_that_is_being_converted_gets_no_second_job(daemon: Daemon, own: Callable[..., Path]) -> None:
     film = own("avi", seconds=60)
     request = FileRequest(path=str(film), format="webm")
