@@ -90,6 +90,16 @@ def _make(path: Path, arguments: list[str], seconds: float) -> None:
     part.replace(path)
 
 
+def repeated(original: Path, times: int, *codecs: str) -> Path:
+    """A longer video beside it, `times` over: to encode each second anew would take as long as it lasts.
+
+    `codecs`: options of ffmpeg, such as "-c:a", "ac3"; the rest is copied.
+    """
+    path = original.with_name(f"{original.stem}-{times}x{''.join(codecs).replace(':', '')}{original.suffix}")
+    _make(path, ["-stream_loop", str(times - 1), "-i", str(original), "-c", "copy", *codecs], 1e6)
+    return path
+
+
 def sound(folder: Path, kind: str = "mp3", *, seconds: float = 1) -> Path:
     """A tone without a picture; `kind` is the suffix."""
     path = folder / f"tone-{seconds:g}s.{kind}"

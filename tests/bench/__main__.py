@@ -24,6 +24,7 @@ NAMES = (
     "watched",
     "readers",
     "serve",
+    "convert",
 )
 DEFAULTS = {"runs": 3, "mib": 1024}  # a measurement may have `DEFAULTS` of its own
 
