@@ -102,6 +102,7 @@ class Conversions:
         self._clock = clock
         self._work: dict[str, dict[int, _Work]] = {}  # by job and file
         self._naming = asyncio.Lock()  # one at a time chooses a name
+        self._is_swept = False
         self._resting: set[str] = set()  # jobs of which nothing is made just now
 
     async def _take_up(self, job: Job) -> None:
@@ -116,6 +117,18 @@ class Conversions:
                     await asyncio.to_thread(conversion.sweep, task)
             some[record.file_index] = _Work(record)
         self._work[job.id] = some
+
+    async def _sweep(self) -> None:
+        """Remove what a crash left of every run, also of those that are not taken up again.  Once."""
+        found = await self._db.read(rows.living)
+        every = [(self._book.living.get(job_id), x) for job_id, some in found.items() for x in some]
+        for job, record in every:
+            if job and record.output and record.status is ConversionState.RUNNING:
+                task = self._task(job, record.file_index, record.output)
+                await asyncio.to_thread(conversion.sweep, task)
+                waiting = replace(record, status=ConversionState.WAITING, progress=0.0)
+                await self._db.run(rows.put, job.id, waiting)
+        self._is_swept = True
 
     async def stop(self) -> None:
         """End every run, and leave nothing half-made."""
@@ -214,6 +227,8 @@ class Conversions:
 
     async def turn(self) -> None:
         """Begin and end what is to be; soon done."""
+        if not self._is_swept:
+            await self._sweep()
         jobs = {job.id: job for job in self._book.living.values() if self._is_due(job)}
         for job_id in [x for x in self._work if x not in jobs]:
             await self._leave(job_id)
@@ -348,7 +363,12 @@ class Conversions:
         )
 
     def _running(self) -> list[Candidate]:
-        return [work.candidate for _, _, work in self._all() if work.candidate]
+        """Those that take part of the machine: not one whose film has stopped arriving, perhaps for ever."""
+        return [x.candidate for _, _, x in self._all() if x.candidate and not self._is_stuck(x.candidate)]
+
+    def _is_stuck(self, one: Candidate) -> bool:
+        job = self._book.living.get(one.job_id)
+        return not one.is_whole and job is not None and job.blocked_by is not None
 
     def _file(self, job: Job, work: _Work) -> JobFile | None:
         return next((x for x in self._videos(job) if x.index == work.record.file_index), None)

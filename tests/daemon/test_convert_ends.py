@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -212,3 +213,65 @@ def test_a_conversion_that_began_early_outlasts_its_download(
     done = ends_well(daemon, job.id)
     assert done.conversion
     assert done.conversion.attempts == 0
+
+
+def test_a_film_that_stalls_does_not_keep_others_from_being_encoded(
+    make_daemon: Make, swarm: Swarm, tmp_path: Path
+) -> None:
+    daemon = make_daemon(conversion={"enabled": True}, torrent={"max_active_downloads": 2})
+    first = clip(tmp_path, "avi", seconds=20, noise=10).read_bytes()
+    torrent = swarm.seed({"first.avi": first}, rate=RATE)
+    stalled = once(daemon, daemon.client.add(torrent.magnet).id, is_made)
+    assert stalled.conversion
+    assert stalled.conversion.effort == "transcode"
+    swarm.leave()
+    until(lambda: daemon.client.job(stalled.id).peers == 0)
+    torrent = swarm.seed({"second.avi": clip(tmp_path, "avi", seconds=2).read_bytes()})
+    in_state(daemon, daemon.client.add(torrent.magnet).id, State.COMPLETED, 40)
+    assert is_made(daemon.client.job(stalled.id))
+
+
+def test_kills_around_the_end_of_a_conversion(make_daemon: Make, swarm: Swarm, film: bytes) -> None:
+    chance = random.Random(4)
+    daemon = make_daemon(conversion={"enabled": True})
+    for turn in range(5):
+        torrent = swarm.seed({"film.mkv": film + bytes(turn)})
+        job_id = daemon.client.add(torrent.magnet, video_id=f"v{turn}").id
+        once(daemon, job_id, lambda x: is_made(x) or x.status is State.COMPLETED)
+        time.sleep(chance.uniform(0.0, 0.4))  # the moment of the kill is the case
+        daemon.restart()
+        job = in_state(daemon, job_id, State.COMPLETED)
+        assert list((daemon.home / "videos" / f"v{turn}").iterdir()) == [Path(job.file_path or "")]
+        assert probed(Path(job.file_path or "")).duration == pytest.approx(SECONDS, abs=0.5)
+    assert leftovers(daemon) == []
+
+
+def test_a_source_that_is_deleted_under_its_conversion_is_fetched_again(
+    make_daemon: Make, swarm: Swarm, film: bytes
+) -> None:
+    daemon, job = arriving(make_daemon, swarm, film)
+    once(daemon, job.id, lambda x: x.progress > 40)
+    Path(job.save_path, job.files[0].path).unlink()
+    ends_well(daemon, job.id)
+
+
+def test_a_conversion_switched_off_in_the_middle_ends(make_daemon: Make, swarm: Swarm, film: bytes) -> None:
+    daemon, job = whole(make_daemon, swarm, film)
+    daemon.configure({"conversion": {"enabled": False}})
+    daemon.client.reload()
+    job = in_state(daemon, job.id, State.COMPLETED)
+    assert job.file_path == str(Path(job.save_path, job.files[0].path))
+    until(lambda: not encoders(daemon), 5)
+    assert results(daemon) == leftovers(daemon) == []
+
+
+def test_what_a_kill_left_is_removed_also_when_it_is_not_made_any_more(
+    make_daemon: Make, swarm: Swarm, film: bytes
+) -> None:
+    daemon, job = whole(make_daemon, swarm, film)
+    until(lambda: leftovers(daemon))
+    daemon.kill()
+    daemon.configure({"conversion": {"enabled": False}})
+    daemon.start()
+    in_state(daemon, job.id, State.COMPLETED)
+    until(lambda: not leftovers(daemon), 5)
