@@ -65,7 +65,7 @@ class _Work:
     candidate: Candidate | None = None  # while it is made
     rests_until: float = 0.0
     is_checked: bool = False  # its first bytes, while the rest arrives
-    is_early_over: bool = False  # it could not be begun early: it is looked at again once it is whole
+    is_early_over: bool = False  # it cannot be made early, or failed: nothing more before it is whole
     written_at: float = 0.0
 
 
@@ -348,14 +348,13 @@ class Conversions:
 
     def _candidate(self, job: Job, work: _Work) -> Candidate | None:
         file = self._file(job, work)
-        effort = work.record.effort
         is_whole = file is not None and self._streams.is_whole(job, file)
-        if file is None or (effort == Effort.NONE and not is_whole) or not self.source(job, file):
+        if file is None or (work.is_early_over and not is_whole) or not self.source(job, file):
             return None
         return Candidate(
             job_id=job.id,
             file_index=file.index,
-            encodes=effort == Effort.TRANSCODE,
+            encodes=work.record.effort == Effort.TRANSCODE,
             is_whole=is_whole,
             is_watched=self._streams.is_watched(job.id),
             priority=job.priority,
@@ -477,7 +476,7 @@ class Conversions:
         log.info("converted job=%s file=%d path=%s", job.id, work.record.file_index, work.record.output)
 
     async def _fail(self, job: Job, work: _Work, exc: ConversionFailed) -> None:
-        attempts = work.record.attempts + 1
+        attempts, work.is_early_over = work.record.attempts + 1, True
         is_over = attempts >= MAX_ATTEMPTS or exc.code in _FATAL
         state = ConversionState.FAILED if is_over else ConversionState.WAITING
         log.error("conversion fails job=%s file=%d: %s", job.id, work.record.file_index, exc.message)

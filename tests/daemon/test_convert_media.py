@@ -310,6 +310,23 @@ def test_an_ffmpeg_that_crashes_is_tried_twice(
     in_state(daemon, job.id, State.COMPLETED)
 
 
+def test_what_fails_early_is_tried_again_once_it_is_whole(
+    make_daemon: Make, swarm: Swarm, clips: Path, tmp_path: Path
+) -> None:
+    tries = tmp_path / "tries"
+    crash = f'echo >> {tries}; case "$*" in *http://*) exit 1;; esac'
+    early = program(tmp_path, "crashes-early", crash)
+    daemon = make_daemon(conversion={"enabled": True, "ffmpeg_path": str(early)})
+    film = clip(clips, "mkv", seconds=20, noise=10).read_bytes()
+    torrent = swarm.seed({"film.mkv": film}, rate=SLOW)
+    job_id = daemon.client.add(torrent.magnet).id
+    once(daemon, job_id, lambda x: x.conversion and x.conversion.attempts == 1)
+    job = in_state(daemon, job_id, State.COMPLETED)
+    assert job.conversion
+    assert (job.conversion.attempts, job.conversion.error_message) == (1, None)
+    assert len(tries.read_text()) == 2
+
+
 def test_without_an_ffmpeg_the_download_is_complete(
     make_daemon: Make, swarm: Swarm, clips: Path, tmp_path: Path
 ) -> None:
