@@ -46,6 +46,11 @@ export class Hls {
     return Source ? (this.list.parts.at(-1)?.end ?? 0) : null;
   }
 
+  // Whether nobody knows yet how long the whole is.
+  get isGrowing() {
+    return !this.list.isComplete && this.video.duration < this.made + 1;
+  }
+
   close() {
     this.ending.abort();
     this.wake();
@@ -165,6 +170,7 @@ export class Hls {
     if (runs.some(([from, to]) => from <= time && time < to - EDGE_SECONDS)) return;
     const next = runs.find(([from]) => time < from && from < time + GAP_SECONDS);
     if (next) this.video.currentTime = next[0] + 0.01;
+    else this.tried.clear(); // the browser may have thrown away what it had
   }
 
   isAtEnd() {

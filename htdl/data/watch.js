@@ -2,9 +2,12 @@
 // Names come from strangers: they enter the page as textContent only.
 
 import { Bar } from "/static/bar.js";
+import { Files } from "/static/files.js";
 import { canPlay, holds } from "/static/hls.js";
+import { onKeys } from "/static/keys.js";
 import * as place from "/static/place.js";
 import { Player } from "/static/player.js";
+import { set } from "/static/text.js";
 import * as words from "/static/words.js";
 
 const POLL_MS = 1000;
@@ -28,6 +31,7 @@ let asked = null; // the playlist that a person chose,
 let spurned = null; // and the one that this browser did not take
 
 const player = new Player(video, told, canOpen);
+const files = new Files(by("files"), choose);
 const bar = new Bar(by("bar"), (share) => player.jump(share * player.duration));
 
 // --- the daemon ---
@@ -162,7 +166,7 @@ function showJob() {
   showReadiness();
   if (player.url) showSubtitles();
   showConversion();
-  showFiles();
+  files.show(status);
   const runs = player.feed ? madeRuns() : status.runs;
   by("unknown").hidden = runs !== null;
   bar.show(runs ?? [], position());
@@ -209,37 +213,6 @@ function notice() {
 
 const isPlaying = () => !video.paused && video.readyState >= 3;
 
-function showFiles() {
-  by("files").hidden = status.files.length < 2;
-  const list = by("files").querySelector("ol");
-  while (list.children.length > status.files.length) list.lastChild.remove();
-  const names = words.shortened(status.files.map((file) => file.name));
-  status.files.forEach((file, i) => showFile(list.children[i] || list.appendChild(row()), file, names[i]));
-  by("more").hidden = !status.more;
-  set(by("more"), `and ${status.more} more`);
-}
-
-function row() {
-  const item = document.createElement("li");
-  const button = item.appendChild(document.createElement("button"));
-  for (const name of ["name", "size"]) button.appendChild(document.createElement("span")).className = name;
-  button.firstChild.dir = "auto";
-  button.addEventListener("click", () => choose(Number(item.dataset.index)));
-  return item;
-}
-
-function showFile(item, file, called) {
-  const button = item.firstChild;
-  const [name, size] = button.children;
-  item.dataset.index = file.index;
-  set(name, words.plain(called));
-  name.title = words.plain(file.name);
-  set(size, `${file.wanted ? words.percent(file.progress) : "not chosen"} · ${words.size(file.size)}`);
-  button.disabled = !file.wanted;
-  if (file.index === status.file) button.setAttribute("aria-current", "true");
-  else button.removeAttribute("aria-current");
-}
-
 // A track stays while the daemon tells it, and is read again when its note says that there is more in it.
 function showSubtitles() {
   const names = status.subtitles.map(({ language, label }) => languageName(language) || label);
@@ -279,11 +252,6 @@ function showProblem(trouble, why) {
   box.querySelector("p").replaceChildren(`${text} `, link, ".");
 }
 
-// The live regions are read out when they change, so they change only when the words do.
-function set(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-}
-
 // --- position and keys ---
 
 const position = () => (player.duration > 0 ? player.time / player.duration : null);
@@ -298,28 +266,17 @@ function showPosition() {
 }
 
 function keepPlace() {
-  if (player.duration > 0) place.keep(placeOf(opened), player.time, player.duration);
+  const end = player.feed?.isGrowing ? Infinity : player.duration;
+  if (player.duration > 0) place.keep(placeOf(opened), player.time, end);
 }
 
-const KEYS = {
+onKeys({
   " ": () => player.toggle(),
   ArrowLeft: () => player.step(-STEP_SECONDS),
   ArrowRight: () => player.step(STEP_SECONDS),
   f: () => (document.fullscreenElement ? document.exitFullscreen() : video.requestFullscreen?.()),
   m: () => (video.muted = !video.muted),
-};
-
-function pressed(event) {
-  if (event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
-  if (event.key === " " && event.target.closest("button, a")) return; // it presses that
-  const act = KEYS[event.key];
-  if (!act) return;
-  event.preventDefault();
-  event.stopPropagation(); // the player's own controls would do it once more
-  act();
-}
-
-addEventListener("keydown", pressed, { capture: true });
+});
 for (const name of ["timeupdate", "seeking", "durationchange"]) video.addEventListener(name, showPosition);
 for (const name of ["waiting", "playing", "seeking", "seeked", "pause", "play", "error", "emptied"]) {
   video.addEventListener(name, showNotice);

@@ -45,16 +45,16 @@ _PLAYER = """(() => {
 
 
 class Browser:
-    """A context manager.  `autoplay`: pages may play without a person's click."""
+    """A context manager.  `autoplay`: pages may play without a person's click; `flags`: more for Chromium."""
 
-    def __init__(self, profile: Path, *, autoplay: bool = True) -> None:
+    def __init__(self, profile: Path, *, autoplay: bool = True, flags: tuple[str, ...] = ()) -> None:
         chromium = require("chromium")
         policy = "no-user-gesture-required" if autoplay else "document-user-activation-required"
         to_child, self._write = os.pipe()
         self._read, from_child = os.pipe()
         # the shell gives the two pipes the numbers that Chromium expects
         command = f'exec "$@" 3<&{to_child} 4>&{from_child}'
-        flags = (*_FLAGS, f"--user-data-dir={profile}", f"--autoplay-policy={policy}")
+        flags = (*_FLAGS, *flags, f"--user-data-dir={profile}", f"--autoplay-policy={policy}")
         self._process = subprocess.Popen(
             ["bash", "-c", command, "bash", chromium, *flags, "about:blank"],
             pass_fds=(to_child, from_child),

@@ -51,6 +51,13 @@ def careful(tmp_path: Path) -> Iterator[Browser]:
         yield browser
 
 
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Browser]:
+    """A browser that has room for some seconds of what a page feeds it."""
+    with Browser(tmp_path / "chromium", flags=("--mse-video-buffer-size-limit-mb=1",)) as browser:
+        yield browser
+
+
 class Watching:
     """A job whose page is open."""
 

@@ -6,6 +6,7 @@ import pytest
 
 from htdl.jobs import ConversionState, State
 from tests.daemon.downloads import in_state
+from tests.page.browser import Browser
 from tests.page.conftest import Clips, Watch
 
 HAS_PICTURE_AND_SOUND = "video.videoWidth > 0 && video.webkitAudioDecodedByteCount > 0"
@@ -59,6 +60,20 @@ def test_a_place_beyond_what_was_made_is_waited_for(watch: Watch, clips: Clips) 
     page.until(f"{IS_FED} && !video.seeking && video.currentTime > 40.5")
     assert watching.time() < 50
     assert page.evaluate(HAS_PICTURE_AND_SOUND)
+
+
+def test_a_browser_with_little_room_plays_it_to_the_end(watch: Watch, clips: Clips, small: Browser) -> None:
+    watching = watch({"film.mp4": clips("mp4-ac3", 30)}, rate=250_000, conversion=CONVERTED, browser=small)
+    page = watching.page
+    page.until("video.currentTime > 12")
+    held = page.evaluate("video.buffered.end(video.buffered.length - 1) - video.buffered.start(0)")
+    assert held < 15, "the room is small indeed"
+    for place in (1, 12, 1, 22):
+        page.evaluate(f"video.currentTime = {place}")
+        page.until(f"{IS_FED} && !video.seeking && video.currentTime > {place + 1}")
+    page.until("video.ended")
+    assert page.evaluate(HAS_PICTURE_AND_SOUND)
+    assert page.errors == []
 
 
 def test_what_waits_for_its_turn_says_so_and_then_plays(watch: Watch, clips: Clips) -> None:
