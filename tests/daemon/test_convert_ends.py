@@ -204,7 +204,7 @@ def test_a_conversion_that_began_early_outlasts_its_download(
     daemon = make_daemon(
         conversion={"enabled": True, "ffmpeg_path": str(slow(folder, 2))}, torrent={"seed_ratio": ratio}
     )
-    torrent = swarm.seed({"film.mkv": film}, rate=4 * RATE)
+    torrent = swarm.seed({"film.mkv": film}, rate=RATE)
     job = once(daemon, daemon.client.add(torrent.magnet).id, is_made)
     assert job.status is State.DOWNLOADING
     pids = until(lambda: encoders(daemon))
