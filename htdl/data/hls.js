@@ -54,13 +54,14 @@ export class Hls {
   close() {
     this.ending.abort();
     this.wake();
+    this.video.disableRemotePlayback = false;
     if (this.object) URL.revokeObjectURL(this.object);
   }
 
   attach() {
     this.media = new Source();
     this.object = URL.createObjectURL(this.media);
-    this.video.disableRemotePlayback = true; // without it an iPhone opens nothing
+    this.video.disableRemotePlayback = true; // else an iPhone opens nothing
     this.media.addEventListener("sourceopen", () => this.run(), { once: true });
     this.video.src = this.object;
   }
