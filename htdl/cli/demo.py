@@ -129,9 +129,10 @@ def _verify(job: dict[str, Any], source: Path, keep: bool) -> int:
     result = Path(job["save_path"], job["files"][0]["path"])
     if _sha256(result) != _sha256(source):
         raise HtdlError(f"{result} differs from what was seeded", hint="this is a bug; please report it")
-    _step(f"verified, byte for byte: {result}" + ("" if keep else "  (removed now; keep it with --keep)"))
+    removed = "" if keep else "  (removed now; keep it with --keep)"
+    _step(f"verified, byte for byte: {result}{removed}")
     if made := job["files"][0]["output"]:
-        _step(f"converted, for every browser: {made}")
+        _step(f"converted, for every browser: {made}{removed}")
     click.echo("\nNow the real thing:  htdl add 'magnet:?xt=urn:btih:…' --watch")
     return 0
 

@@ -18,6 +18,8 @@ from htdl.errors import BadSource, HtdlError, NoDaemon, NoSuchJob, TimedOut
 # Any prefix of a UUID; an info-hash (BEP 9, BEP 52) is longer, and has no dash.
 _ID = re.compile(r"[0-9a-f]{1,8}|[0-9a-f]{8}-[0-9a-f-]{0,27}", re.IGNORECASE)
 _ENDS = {"COMPLETED": "is whole", "FAILED": "has failed", "CANCELLED": "was cancelled"}
+_ARRIVES = {"PENDING", "DOWNLOADING"}
+_GOES_ON = "the download goes on"
 
 
 @click.command(
@@ -138,9 +140,11 @@ def _show(app: App, look: Look, chosen: list[str], begin: float) -> int:
     subtitles = [x["url"] for x in look.stream.get("subtitles") or ()]
     _tell(look, f"playing in {Path(chosen[0]).name}", title)
     try:
-        return player.run(
+        code = player.run(
             player.call(chosen, url, title=title, begin=begin, subtitles=subtitles), app.environ
         )
+        _warn_of_an_early_end(app, look)
+        return code
     except HtdlError as exc:
         if exc.code != player.FAILED:
             raise
@@ -153,6 +157,13 @@ def _tell(look: Look, what: str, title: str) -> None:
     click.echo(f"{words.printable(what)}: {words.printable(title)} ({why_now})", err=True)
 
 
+def _warn_of_an_early_end(app: App, look: Look) -> None:
+    """Players take the end of what came for the end of the film."""
+    fate = _fate(app, look.job) if look.job["status"] in _ARRIVES else _GOES_ON
+    if fate not in {_GOES_ON, f"the download {_ENDS['COMPLETED']}"}:
+        boundary.warn(f"{fate}: what had not come by then was not played", as_json=False)
+
+
 def _fate(app: App, job: words.JobObject) -> str:
     """What the download does now."""
     try:
@@ -163,4 +174,4 @@ def _fate(app: App, job: words.JobObject) -> str:
         return "the download was removed"
     if words.has_ended(now):
         return f"the download {_ENDS[now['status']]}"
-    return "the download goes on" if now["wish"] == "RUN" else f"the download is {words.state(now)}"
+    return _GOES_ON if now["wish"] == "RUN" else f"the download is {words.state(now)}"

@@ -29,7 +29,8 @@ def named(command: str, environ: Mapping[str, str]) -> list[str]:
     try:
         words = shlex.split(command)
     except ValueError as exc:
-        raise HtdlError(f"the player is {command!r}: {exc}", hint=_HINT, code="no_player") from exc
+        fault = f"the player {command!r} cannot be read: {exc}"
+        raise HtdlError(fault, hint=f"look at its quotation marks, or {_HINT}", code="no_player") from exc
     if not words or not shutil.which(words[0], path=environ.get("PATH")):
         raise HtdlError(
             f"the player {words[0] if words else command!r} is not installed", hint=_HINT, code="no_player"

@@ -98,7 +98,8 @@ def _look(app: App, wanted: Wanted) -> Look:
         return Look(job, printable(found["reason"]), ready=True, nearness=100.0, stream=stream)
     told = _preload(app, wanted, number)
     if wanted.begin and told:
-        return Look(job, printable(told.reason), ready=told.ready, stream=stream)
+        why = f"; {words.why(job)}" if words.why(job) and not told.ready else ""
+        return Look(job, printable(told.reason) + why, ready=told.ready, stream=stream)
     return Look(job, _reason(job, found), nearness=verdict.nearness(found, file["size"]), stream=stream)
 
 

@@ -325,6 +325,16 @@ def test_a_player_that_fails_with_the_daemon_hears_nothing_of_a_download_that_go
     assert "the daemon does not answer" in told.stderr
 
 
+def test_a_film_that_ends_early_is_not_passed_over(daemon: Daemon, swarm: Swarm, film: bytes) -> None:
+    """Players take the end of what came for the end of the film, and end well."""
+    torrent = swarm.seed({NAME: film}, rate=RATE)
+    job = daemon.client.add(torrent.magnet)
+    pause = f"{sys.executable} -m htdl pause {job.id}"
+    told = daemon.htdl("play", job.id, "--no-wait", "--player", f'sh -c "{pause}"')
+    assert told.returncode == 0
+    assert "the download is paused: what had not come by then was not played" in told.stderr
+
+
 def test_what_cannot_be_played_is_said_at_once(daemon: Daemon, player: Player) -> None:
     job = daemon.client.add(DEAD, paused=True)
     paused = daemon.htdl("play", job.id, env=player.env)
