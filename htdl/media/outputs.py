@@ -44,7 +44,12 @@ def _sound(number: int, track: Track) -> list[str]:
         *(["comment"] if track.stream.is_commentary else []),
         *(["visual_impaired"] if track.stream.is_visual_impaired else []),
     ]
-    return [f"-c:a:{number}", *encoder, f"-disposition:a:{number}", "+".join(flags) or "0"]
+    # What is left of its old container stands in the way of fragments and of tee, which do not take it off by
+    # themselves: the headers of AAC in transport streams, and the number that AVI and they have for a codec.
+    copied = track.becomes if track.is_copied else ""
+    plain = [f"-bsf:a:{number}", "aac_adtstoasc"] if copied == "aac" else []
+    plain += [f"-tag:a:{number}", "mp4a"] if copied in {"aac", "mp3"} else []
+    return [f"-c:a:{number}", *encoder, *plain, f"-disposition:a:{number}", "+".join(flags) or "0"]
 
 
 def kept(container: str, target: Path) -> list[str]:

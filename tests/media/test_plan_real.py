@@ -85,6 +85,27 @@ def test_a_viewer_has_a_playlist_of_the_same_film(
     assert not list(into.rglob("*.tmp"))
 
 
+@pytest.mark.parametrize(
+    "case",
+    [
+        *(case for case in CASES if case.effort not in {NONE, AUDIO}),
+        Case(".avi", "mpeg4", "libmp3lame", TRANSCODE, "h264 mp3"),
+        Case(".ts", "mpeg2video", "aac", TRANSCODE, "h264 aac"),
+        Case(".ts", "mpeg2video", "libmp3lame", TRANSCODE, "h264 mp3"),
+        Case(".ts", X264, "aac", REMUX, "h264 aac"),
+    ],
+    ids=lambda case: case.name,
+)
+def test_nothing_of_an_old_container_stands_in_the_way_of_a_playlist(
+    case: Case, folder: Path, tmp_path: Path
+) -> None:
+    source = made(case, folder)
+    planned = plan(probed(source), Target(), has=HAS)
+    result, playlist = tmp_path / f"film{planned.suffix}", tmp_path / "index.m3u8"
+    converted(source, planned, result, playlist)
+    assert codecs(probed(result)) == case.into == codecs(probed(playlist))
+
+
 def test_a_viewer_alone_costs_no_second_file(folder: Path, tmp_path: Path) -> None:
     source = made(Case(".mkv", X264, "aac", REMUX, "h264 aac"), folder)
     planned = plan(probed(source), Target(), has=HAS)
