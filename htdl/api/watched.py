@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from htdl import wire
 from htdl.errors import HtdlError
-from htdl.jobs import JobFile, JobView
+from htdl.jobs import Job, JobFile, JobView
 from htdl.stream.kinds import is_video, media_type, natural
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ async def status_object(service: Service, view: JobView, index: int | None) -> d
         "runs": runs,
         "readiness": verdict,
         "play": service.live.how(job, playing) if playing else "source",
-        "hls": _hls(service, job.id, playing) if playing else None,
+        "hls": _hls(service, job, playing) if playing else None,
         "conversion": next((x for x in view.conversions if playing and x.file_index == playing.index), None),
         "files": [_file_object(file, _path(service, job.id, file)) for file in shown],
         "more": len(videos) - len(shown),
@@ -82,10 +82,15 @@ def _local(service: Service, url: str | None) -> str:
     return (url or "").removeprefix(service.links.base_url or "")
 
 
-def _hls(service: Service, job_id: str, file: JobFile) -> dict[str, Any] | None:
-    """The playlist of what is made of it meanwhile, and the media type of its segments."""
-    kind = service.live.media_type(job_id, file.index)
-    return {"url": _local(service, service.links.live(job_id, file)), "type": kind} if kind else None
+def _hls(service: Service, job: Job, file: JobFile) -> dict[str, Any] | None:
+    """The playlist of what is made of it meanwhile, the media type of its segments, and its whole length."""
+    if not service.live.is_shown(job, file):
+        return None
+    return {
+        "url": _local(service, service.links.live(job.id, file)),
+        "type": service.live.media_type(job.id, file.index),
+        "duration": service.live.duration(job.id, file.index),
+    }
 
 
 def listed(files: Sequence[JobFile]) -> list[JobFile]:

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import logging
 import os
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 import sqlite_utils
 
@@ -31,7 +29,8 @@ from htdl.core.links import Links
 from htdl.core.schedule import needed_bytes
 from htdl.core.shelf import Shelf
 from htdl.core.streams import Streams
-from htdl.errors import ConversionFailed, DiskFull, HtdlError
+from htdl.core.work import Work, Workshop
+from htdl.errors import ConversionFailed, DiskFull
 from htdl.events import Kind
 from htdl.jobs import Conversion, ConversionState, Job, JobFile, State, Wish
 from htdl.media.live import PLAYLIST
@@ -46,27 +45,9 @@ from htdl.stream.kinds import is_video
 
 log = logging.getLogger(__name__)
 
-MAX_ATTEMPTS = 2  # a conversion that fails is tried once more
 WRITE_SECONDS = 2.0  # between two writes of a progress
-NO_ROOM_SECONDS = 15.0  # after the disk was full, before it is tried again
 WHILE_DOWNLOADING = "while-downloading"
-_FATAL = {"bad_media", "no_ffmpeg"}  # are the same the next time
 _RUNS = {State.DOWNLOADING, State.CONVERTING}
-
-
-@dataclass(slots=True)
-class _Work:
-    """What is known of one video's conversion in this process."""
-
-    record: Conversion
-    prepared: Prepared | None = None
-    task: asyncio.Task[None] | None = None  # that looks at it, or makes it
-    playlist: Path | None = None  # that is made beside
-    candidate: Candidate | None = None  # while it is made
-    rests_until: float = 0.0
-    is_checked: bool = False  # its first bytes, while the rest arrives
-    is_early_over: bool = False  # it cannot be made early, or failed: nothing more before it is whole
-    written_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +73,6 @@ class Conversions:
         config: Callable[[], Config],
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        self.on_playlist_end: Callable[[str, int], None] = lambda job_id, index: None
         self._db = db
         self._book = book
         self._shelf = shelf
@@ -100,14 +80,15 @@ class Conversions:
         self._links = links
         self._config = config
         self._clock = clock
-        self._work: dict[str, dict[int, _Work]] = {}  # by job and file
+        self.shop = Workshop(db, book, clock)
+        self._work: dict[str, dict[int, Work]] = {}  # by job and file
         self._naming = asyncio.Lock()  # one at a time chooses a name
         self._is_swept = False
         self._resting: set[str] = set()  # jobs of which nothing is made just now
 
     async def _take_up(self, job: Job) -> None:
         """Go on where an earlier run of the job, or of the daemon, was ended.  What failed is tried anew."""
-        some: dict[int, _Work] = {}
+        some: dict[int, Work] = {}
         for record in (await self._db.read(rows.of, [job.id]))[job.id]:
             is_made = record.status is ConversionState.DONE and record.output is not None
             if not is_made or not await asyncio.to_thread(Path(record.output or "").exists):
@@ -115,7 +96,7 @@ class Conversions:
                 if record.output:
                     task = self._task(job, record.file_index, record.output)
                     await asyncio.to_thread(conversion.sweep, task)
-            some[record.file_index] = _Work(record)
+            some[record.file_index] = Work(record)
         self._work[job.id] = some
 
     async def _sweep(self) -> None:
@@ -132,7 +113,7 @@ class Conversions:
 
     async def stop(self) -> None:
         """End every run, and leave nothing half-made."""
-        await asyncio.gather(*(self._end(work) for _, _, work in list(self._all())))
+        await asyncio.gather(*(self.shop.end(work) for _, _, work in list(self._all())))
 
     # --- what is known ---
 
@@ -221,7 +202,7 @@ class Conversions:
 
     async def _drop(self, job_id: str) -> None:
         for work in self._work.pop(job_id, {}).values():
-            await self._end(work)
+            await self.shop.end(work)
 
     # --- turns ---
 
@@ -242,12 +223,12 @@ class Conversions:
         ):
             work = self._work[one.job_id][one.file_index]
             work.candidate = one
-            self._begin(jobs[one.job_id], work, partial(self._run, jobs[one.job_id], work))
+            self.shop.begin(jobs[one.job_id], work, partial(self._run, jobs[one.job_id], work))
 
     async def _leave(self, job_id: str) -> None:
         """The job stands still or has ended.  A living one still says what became of its videos."""
         cut_off = [work for work in list(self._work.get(job_id, {}).values()) if work.task]
-        await asyncio.gather(*map(self._end, cut_off))
+        await asyncio.gather(*map(self.shop.end, cut_off))
         for work in cut_off:
             await self._db.run(rows.put, job_id, work.record)
         job = self._book.living.get(job_id)
@@ -267,14 +248,14 @@ class Conversions:
         files = self._book.files.get(job.id, ())
         return [x for x in files if x.wanted and x.size and (job.is_local or is_video(x.path))]
 
-    def _all(self) -> Iterator[tuple[str, int, _Work]]:
+    def _all(self) -> Iterator[tuple[str, int, Work]]:
         return ((job, index, work) for job, some in self._work.items() for index, work in some.items())
 
     def _look_at(self, job: Job, file: JobFile) -> None:
         """Find out what is to be done with it, once enough of it is here."""
         some = self._work.setdefault(job.id, {})
         if file.index not in some:
-            some[file.index] = _Work(Conversion(file_index=file.index, created_at=self._book.now()))
+            some[file.index] = Work(Conversion(file_index=file.index, created_at=self._book.now()))
         work = some[file.index]
         is_open = work.record.status is ConversionState.WAITING and not work.prepared and not work.task
         if not is_open or work.rests_until > self._clock():
@@ -282,9 +263,9 @@ class Conversions:
         source = self.source(job, file)
         if source is None and not work.is_checked and self._streams.has_beginning(job, file, HEAD_BYTES):
             work.is_checked = True
-            self._begin(job, work, partial(conversion.check_beginning, Path(job.save_path), file.path))
+            self.shop.begin(job, work, partial(conversion.check_beginning, Path(job.save_path), file.path))
         elif source and not (source.is_url and work.is_early_over):
-            self._begin(job, work, partial(self._prepare, job, file, work, source))
+            self.shop.begin(job, work, partial(self._prepare, job, file, work, source))
 
     def source(self, job: Job, file: JobFile) -> Source | None:
         """What to read: the file once it is whole, before that our own stream of it."""
@@ -296,7 +277,7 @@ class Conversions:
             return Source(url, is_url=True)
         return None
 
-    async def _prepare(self, job: Job, file: JobFile, work: _Work, source: Source) -> None:
+    async def _prepare(self, job: Job, file: JobFile, work: Work, source: Source) -> None:
         job = self._book.living.get(job.id, job)  # what is wanted of it may have changed
         try:
             prepared = await conversion.prepare(source, self._config().conversion, job.wanted)
@@ -310,7 +291,7 @@ class Conversions:
             async with self._naming:
                 await self._decide(job, file, work, prepared)
 
-    async def _decide(self, job: Job, file: JobFile, work: _Work, prepared: Prepared) -> None:
+    async def _decide(self, job: Job, file: JobFile, work: Work, prepared: Prepared) -> None:
         plan, config = prepared.plan, self._config()
         output = work.record.output
         asked = (job.wanted.output if job.wanted else "") or config.storage.base_path / job.video_id
@@ -326,7 +307,7 @@ class Conversions:
                 )
             )
         log.info("to convert job=%s file=%d effort=%s: %s", job.id, file.index, plan.effort, plan.reason)
-        await self._note(job, work, effort=plan.effort.value, reason=plan.reason, output=output)
+        await self.shop.note(job, work, effort=plan.effort.value, reason=plan.reason, output=output)
         work.prepared = prepared
 
     def _is_taken(self) -> Callable[[Path], bool]:
@@ -346,7 +327,7 @@ class Conversions:
             if work.rests_until <= now and (candidate := self._candidate(job, work))
         ]
 
-    def _candidate(self, job: Job, work: _Work) -> Candidate | None:
+    def _candidate(self, job: Job, work: Work) -> Candidate | None:
         file = self._file(job, work)
         is_whole = file is not None and self._streams.is_whole(job, file)
         if file is None or (work.is_early_over and not is_whole) or not self.source(job, file):
@@ -369,58 +350,18 @@ class Conversions:
         job = self._book.living.get(one.job_id)
         return not one.is_whole and job is not None and job.blocked_by is not None
 
-    def _file(self, job: Job, work: _Work) -> JobFile | None:
+    def _file(self, job: Job, work: Work) -> JobFile | None:
         return next((x for x in self._videos(job) if x.index == work.record.file_index), None)
 
-    def _begin(self, job: Job, work: _Work, doing: Callable[[], Awaitable[None]]) -> None:
-        work.task = asyncio.get_running_loop().create_task(self._see_through(job, work, doing))
-
-    async def _see_through(self, job: Job, work: _Work, doing: Callable[[], Awaitable[None]]) -> None:
-        """Do it.  What cannot even be noted is tried again: nothing stays RUNNING that does not run."""
-        try:
-            await self._attempt(job, work, doing)
-        except HtdlError as exc:  # the database is in use, or has no room
-            log.error("conversion ends job=%s file=%d: %s", job.id, work.record.file_index, exc.message)
-            work.rests_until = self._clock() + NO_ROOM_SECONDS
-        finally:
-            if work.record.status is ConversionState.RUNNING:
-                work.record = replace(work.record, status=ConversionState.WAITING, progress=0.0, speed=None)
-            work.task = work.candidate = None
-            if work.playlist:
-                work.playlist = None
-                self.on_playlist_end(job.id, work.record.file_index)
-            self._book.changed.set()
-
-    async def _attempt(self, job: Job, work: _Work, doing: Callable[[], Awaitable[None]]) -> None:
-        """Do it, and note why it failed."""
-        try:
-            await doing()
-        except DiskFull as exc:
-            await self._wait_for_room(job, work, exc)
-        except ConversionFailed as exc:
-            await self._fail(job, work, exc)
-        except OSError as exc:
-            if exc.errno in {errno.ENOSPC, errno.EDQUOT}:
-                full = DiskFull(f"the disk is full: there is no room for {work.record.output}")
-                await self._wait_for_room(job, work, full)
-            else:
-                what = f"{exc.strerror}: {exc.filename or work.record.output}"
-                await self._fail(job, work, ConversionFailed(what, code="io_error"))
-        except HtdlError:
-            raise
-        except Exception:  # a bug that one video meets must not stop the others; it is logged whole
-            log.exception("conversion ends job=%s file=%d", job.id, work.record.file_index)
-            await self._fail(job, work, ConversionFailed("htdl itself made a mistake: its log tells more"))
-
-    async def _run(self, job: Job, work: _Work) -> None:
+    async def _run(self, job: Job, work: Work) -> None:
         self._check_room(work)
-        await self._note(
+        await self.shop.note(
             job, work, status=ConversionState.RUNNING, progress=0.0, error_code=None, error_message=None
         )
         await self._make(job, work)
         await self._finish(job, work)
 
-    def _check_room(self, work: _Work) -> None:
+    def _check_room(self, work: Work) -> None:
         """Raises DiskFull where there is none for the result beside what is still to be downloaded."""
         config, needed = self._config(), _expected(work)
         folder = config.storage.base_path
@@ -439,7 +380,7 @@ class Conversions:
         running = (work for _, _, work in self._all() if work.candidate)
         return sum(int(_expected(x) * (1 - x.record.progress / 100)) for x in running)
 
-    async def _make(self, job: Job, work: _Work) -> None:
+    async def _make(self, job: Job, work: Work) -> None:
         file = self._file(job, work)
         output = work.record.output
         assert file and work.prepared and output  # noqa: PT018 - said of all three at once
@@ -467,40 +408,15 @@ class Conversions:
             name=f"{job.id}-{index}",
         )
 
-    async def _finish(self, job: Job, work: _Work) -> None:
+    async def _finish(self, job: Job, work: Work) -> None:
         await self._shelf.keep(job, Path(work.record.output or ""))
-        await self._note(
+        await self.shop.note(
             job, work, status=ConversionState.DONE, progress=100.0, completed_at=self._book.now(),
             error_code=None, error_message=None, speed=None, eta_seconds=0,
         )  # fmt: skip
         log.info("converted job=%s file=%d path=%s", job.id, work.record.file_index, work.record.output)
 
-    async def _fail(self, job: Job, work: _Work, exc: ConversionFailed) -> None:
-        attempts, work.is_early_over = work.record.attempts + 1, True
-        is_over = attempts >= MAX_ATTEMPTS or exc.code in _FATAL
-        state = ConversionState.FAILED if is_over else ConversionState.WAITING
-        log.error("conversion fails job=%s file=%d: %s", job.id, work.record.file_index, exc.message)
-        await self._note(
-            job, work, status=state, progress=0.0, attempts=attempts, error_code=exc.code,
-            error_message=exc.message, speed=None, eta_seconds=-1,
-        )  # fmt: skip
-
-    async def _wait_for_room(self, job: Job, work: _Work, exc: DiskFull) -> None:
-        log.warning("disk full job=%s file=%d: %s", job.id, work.record.file_index, exc.message)
-        work.rests_until = self._clock() + NO_ROOM_SECONDS
-        await self._note(
-            job, work, status=ConversionState.WAITING, progress=0.0, error_code=exc.code,
-            error_message=exc.message, speed=None, eta_seconds=-1,
-        )  # fmt: skip
-
-    async def _end(self, work: _Work) -> None:
-        """Cut its run off.  It begins anew."""
-        if task := work.task:
-            task.cancel()
-            await asyncio.wait([task])
-            work.task = work.candidate = None  # one that was cut off before its first step has not said so
-
-    def _on_progress(self, job: Job, work: _Work, step: Progress) -> None:
+    def _on_progress(self, job: Job, work: Work, step: Progress) -> None:
         share = 99.99 if step.fraction is None else min(99.99, round(step.fraction * 100, 2))
         eta = -1 if step.eta is None else round(step.eta)
         work.record = replace(work.record, progress=share, speed=step.speed, eta_seconds=eta)
@@ -520,15 +436,8 @@ class Conversions:
         if running:
             await self._db.run(put)
 
-    async def _note(self, job: Job, work: _Work, **fields: Any) -> None:
-        """In the database first, then in memory, then told."""
-        record = replace(work.record, **fields, updated_at=self._book.now())
-        await self._db.run(rows.put, job.id, record)
-        work.record = record
-        self._book.announce(Kind.CHANGED, self._book.living.get(job.id, job))
 
-
-def _expected(work: _Work) -> int:
+def _expected(work: Work) -> int:
     """Bytes of the result; 0 where that is not known, and of what is only linked."""
     plan = work.prepared.plan if work.prepared else None
     return plan.bytes or 0 if plan and plan.effort is not Effort.NONE else 0

@@ -44,31 +44,41 @@ class Live:
         self._streams = streams
         self._config = config
         self._shows: dict[tuple[str, int], _Show] = {}
+        self._failed: set[tuple[str, int]] = set()  # that could not be shown
         self._chores = Chores()
-        conversions.on_playlist_end = self._on_playlist_end
+        conversions.shop.on_playlist_end = self._on_playlist_end
 
     def how(self, job: Job, file: JobFile) -> str:
         """How a browser is to play a file now: "source", the file itself or what was made of it; "hls"; or
         "wait", since it can only once it is converted.
         """
         record = self._record(job, file)
+        if record is None or record.status in {ConversionState.DONE, ConversionState.FAILED}:
+            return "source"
         prepared = self._conversions.prepared(job.id, file.index)
-        if (
-            record is None
-            or prepared is None
-            or record.status in {ConversionState.DONE, ConversionState.FAILED}
-        ):
-            return "source"
-        plan = prepared.plan
+        if prepared is None:  # after a restart it is known before it is looked at again
+            return "wait" if record.effort in {Effort.AUDIO, Effort.TRANSCODE} else "source"
         is_played = prepared.probe.container in browsers.CONTAINERS
-        if plan.effort is Effort.NONE or (plan.effort is Effort.REMUX and is_played):
+        if prepared.plan.effort is Effort.NONE or (prepared.plan.effort is Effort.REMUX and is_played):
             return "source"
-        if live.media_type(plan) is None:
-            return "wait"
-        if plan.effort is Effort.TRANSCODE:
-            is_shown = self._conversions.playlist(job.id, file.index) is not None
-            return "hls" if is_shown else "wait"
-        return "hls"
+        return "hls" if self.is_shown(job, file) else "wait"
+
+    def is_shown(self, job: Job, file: JobFile) -> bool:
+        """Whether there is a playlist of what is made of a file, or will be once somebody asks."""
+        key, record = (job.id, file.index), self._record(job, file)
+        prepared = self._conversions.prepared(*key)
+        if record is None or prepared is None or key in self._failed or key in self._shows:
+            return key in self._shows and key not in self._failed
+        if record.status in {ConversionState.DONE, ConversionState.FAILED} or not self.media_type(*key):
+            return False
+        effort = prepared.plan.effort
+        is_cheap = effort in {Effort.REMUX, Effort.AUDIO}
+        return is_cheap or (effort is Effort.TRANSCODE and self._conversions.playlist(*key) is not None)
+
+    def duration(self, job_id: str, index: int) -> float | None:
+        """Of the whole film, in seconds."""
+        prepared = self._conversions.prepared(job_id, index)
+        return prepared.probe.duration if prepared else None
 
     def media_type(self, job_id: str, index: int) -> str | None:
         """Of what is shown of a file; None while that is not known, or where a browser would not play it."""
@@ -93,7 +103,7 @@ class Live:
         key = (job.id, file.index)
         if show := self._shows.get(key):
             return show
-        if self.how(job, file) != "hls":
+        if not self.is_shown(job, file):
             raise NoSuchJob(f"{file.path} is not shown this way just now")
         playlist = self._conversions.playlist(*key)
         show = self._shows[key] = _Show(playlist.parent if playlist else self._conversions.show_folder(*key))
@@ -112,6 +122,7 @@ class Live:
             await live.show(prepared.tools, source, prepared.plan, show.folder / live.PLAYLIST)
         except (HtdlError, OSError) as exc:
             log.warning("cannot be shown job=%s file=%d: %s", job.id, file.index, exc)
+            self._failed.add((job.id, file.index))
 
     async def _begun(self, playlist: Path, show: _Show) -> None:
         """Wait for its first segment."""

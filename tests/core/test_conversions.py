@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from htdl.core import conversion, conversions
+from htdl.core import conversion, work
 from htdl.jobs import Conversion, ConversionState, Job, State
 from htdl.torrent.api import Finished
 from tests.clips import clip
@@ -69,7 +69,7 @@ async def test_one_that_hangs_is_tried_twice_and_says_so(
 async def test_a_database_in_use_makes_none_get_stuck(
     tmp_path: Path, clips: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(conversions, "NO_ROOM_SECONDS", 0.0)
+    monkeypatch.setattr(work, "NO_ROOM_SECONDS", 0.0)
     settings = {"enabled": True, "ffmpeg_path": str(slow(tmp_path, 4))}
     async with running_world(tmp_path, conversion=settings) as world:
         await world.db.run(lambda db: db.execute("PRAGMA busy_timeout = 10").fetchall() and None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.error import HTTPError
@@ -17,6 +18,7 @@ from tests.daemon.downloads import in_state, once
 from tests.daemons import Daemon
 from tests.probing import probed
 from tests.swarm import Swarm
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -119,10 +121,17 @@ def test_what_is_only_copied_is_shown_to_who_asks(converter: Daemon, swarm: Swar
     status = json.load(urlopen(page + "status"))
     assert (status["play"], status["conversion"]["effort"]) == ("hls", "remux")
     url = page.partition("/watch/")[0] + status["hls"]["url"]
-    assert b"index0.m4s" in urlopen(url, timeout=60).read()
+    playlist = urlopen(url, timeout=60).read().decode()
+    assert "index0.m4s" in playlist
     with pytest.raises(HTTPError, match="404"):
         urlopen(urljoin(url, "index0.m4s.tmp"))
     in_state(converter, job_id, State.COMPLETED, timeout=60)
+
+    def length() -> float:
+        told = urlopen(url).read().decode()
+        return sum(map(float, re.findall(r"#EXTINF:([0-9.]+)", told))) if "#EXT-X-ENDLIST" in told else 0.0
+
+    assert until(length) == pytest.approx(30, abs=0.5)  # all of it, with its sound
 
 
 def test_what_is_surely_no_video_is_refused_by_its_first_bytes(converter: Daemon, swarm: Swarm) -> None:
