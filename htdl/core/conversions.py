@@ -225,6 +225,17 @@ class Conversions:
             work.candidate = one
             self.shop.begin(jobs[one.job_id], work, partial(self._run, jobs[one.job_id], work))
 
+    def look_soon(self, job_id: str) -> None:
+        """More of it is here: its turn comes at once if it can be looked at now."""
+        job = self._book.living.get(job_id)
+        if job is None or not self._is_due(job):
+            return
+        for file in self._videos(job):
+            work = self._work.get(job_id, {}).get(file.index)
+            is_open = work is None or not (work.prepared or work.task or work.is_early_over)
+            if is_open and self._streams.has_index(job, file):
+                self._book.changed.set()
+
     async def _leave(self, job_id: str) -> None:
         """The job stands still or has ended.  A living one still says what became of its videos."""
         cut_off = [work for work in list(self._work.get(job_id, {}).values()) if work.task]
@@ -290,6 +301,8 @@ class Conversions:
         if not (source.is_url and work.is_early_over):
             async with self._naming:
                 await self._decide(job, file, work, prepared)
+        elif prepared.plan.effort is Effort.NONE:  # who watches need not wait for more to know it
+            await self.shop.note(job, work, effort=prepared.plan.effort.value, reason=prepared.plan.reason)
 
     async def _decide(self, job: Job, file: JobFile, work: Work, prepared: Prepared) -> None:
         plan, config = prepared.plan, self._config()

@@ -63,7 +63,7 @@ class Runner:
         self._went_well_at = clock()
         self._yielding: set[str] = set()  # jobs that make way for a watched one
         engine.listener = self._on_event
-        service.streams.listener = self._acts.tell_ready
+        service.streams.listener = self._on_arrival
 
     def last_tick_seconds(self) -> float:
         """How long ago a turn last went well."""
@@ -126,6 +126,11 @@ class Runner:
             case Failed(code=code, message=message):
                 self._findings.of(job.id).fault = (code, message)
         self._book.changed.set()
+
+    def _on_arrival(self, job_id: str) -> None:
+        """More of what is arriving can be read."""
+        self._acts.tell_ready(job_id)
+        self._service.conversions.look_soon(job_id)
 
     def _on_metadata(self, job: Job, metadata: Metadata) -> None:
         try:
