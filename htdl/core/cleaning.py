@@ -30,7 +30,7 @@ VIDEOS = frozenset({Kind.SOURCE, Kind.RESULT})
 class Kept:
     """One file.  `bytes` is what it takes on disk, 0 when it is not there.  `data` says what it holds: the
     same for two names of one file, whose bytes are free only when both are gone.  `in_use` is also what is
-    being made, downloaded or seeded.  A source is `spare` when all of its job is converted.
+    being made, downloaded or seeded.  A source is `spare` when what was made of it is there.
     """
 
     path: str

@@ -76,9 +76,9 @@ def _sources(rows: Rows, job: Job, results: Mapping[str, Kept], *, is_busy: bool
     """What the job has downloaded.  A file was watched when its result was."""
     converted, newest = rows.conversions[job.id], rows.newest[job.id]
     outputs = {x.file_index: x.output or "" for x in converted}
-    is_spare = bool(converted) and all(_is_made(x, results) for x in converted)
+    made = {x.file_index for x in converted if _is_made(x, results)}
     is_read = any(x.status in _UNDER_WAY for x in converted)
-    is_asked_for = is_spare and job.wanted is not None and job.wanted.keep
+    is_to_stay = job.wanted is not None and job.wanted.keep
     for file in rows.files[job.id]:
         path = str(Path(job.save_path) / file.path)
         if _is_below(path, job.save_path):
@@ -86,8 +86,9 @@ def _sources(rows: Rows, job: Job, results: Mapping[str, Kept], *, is_busy: bool
             kind = Kind.SOURCE if is_video(path) else Kind.SIDE
             kept = _kept(path, job.save_path, kind, row)
             if file.wanted or kept.bytes:  # what is no longer wanted may be there
-                pinned = kept.pinned or is_asked_for
-                yield replace(kept, file=file.index, in_use=is_busy or is_read, spare=is_spare, pinned=pinned)
+                spare = file.index in made  # of the others of a season it may be the only copy
+                pinned = kept.pinned or (spare and is_to_stay)
+                yield replace(kept, file=file.index, in_use=is_busy or is_read, spare=spare, pinned=pinned)
 
 
 def _subtitles(rows: Rows, subtitle_path: Path) -> Iterator[Kept]:

@@ -230,6 +230,18 @@ async def test_the_source_of_a_result_that_was_lost_is_not_spare(kept: Cache) ->
     assert (Path(lost.save_path) / "Film/film0.mkv").exists()
 
 
+async def test_of_a_series_only_what_was_converted_is_spare(kept: Cache) -> None:
+    season = await kept.keep(1, watched=NEW)
+    files = [job_file(x, f"Film/film{x}.mkv", SIZE) for x in range(3)]
+    await kept.world.db.run(rows.put_files, season.id, files)
+    for file in files[1:]:
+        write(Path(season.save_path) / file.path, SIZE)
+    await kept.keep(2, watched="2024-05-30T10:00:00.000+00:00", info_hash="")
+    went = await kept.sweep(ttl_days=0, max_size="3.5MiB")
+    assert went[:2] == ["film0.mkv", "film0.mp4"]
+    assert [(Path(season.save_path) / x.path).exists() for x in files] == [False, True, True]
+
+
 async def test_a_source_that_is_watched_itself_keeps_its_own_time(kept: Cache) -> None:
     job = await kept.keep(1, seeding=True)
     await kept.world.book.load()
