@@ -17,13 +17,14 @@ def of(db: sqlite_utils.Database) -> list[CachedVideo]:
 
 
 def put(db: sqlite_utils.Database, video: CachedVideo) -> None:
-    """Keep it in place of what was at its path.  It is pinned when it says so, or when any video of its job
-    is; the job's id is left out when that was removed meanwhile.
+    """Keep it in place of what was at its path.  It is pinned when it says so, or when its job or any video
+    of that is; the job's id is left out when that was removed meanwhile.
     """
     db.execute(
         "INSERT INTO cached_videos (path, job_id, video_id, bytes, last_access, pinned)"
         " VALUES (:path, (SELECT id FROM download_jobs WHERE id = :job_id), :video_id, :bytes, :last_access,"
-        " :pinned OR EXISTS (SELECT 1 FROM cached_videos WHERE job_id = :job_id AND pinned))"
+        " :pinned OR EXISTS (SELECT 1 FROM cached_videos WHERE job_id = :job_id AND pinned)"
+        " OR EXISTS (SELECT 1 FROM download_jobs WHERE id = :job_id AND pinned))"
         " ON CONFLICT (path) DO UPDATE SET job_id = excluded.job_id, video_id = excluded.video_id,"
         " bytes = excluded.bytes, last_access = excluded.last_access, pinned = excluded.pinned",
         {name: getattr(video, name) for name in CachedVideo.__slots__},

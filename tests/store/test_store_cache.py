@@ -65,6 +65,12 @@ async def test_what_is_made_of_a_pinned_job_later_is_pinned_too(db, video):
     assert [x.pinned for x in await db.read(cache.of)] == [True, True]
 
 
+async def test_what_is_made_of_a_job_that_was_pinned_meanwhile_is_pinned(db, video, new_job):
+    await db.run(jobs.update, [replace(new_job(1), pinned=True)])
+    await put(db, video, replace(video, path="/v/b.mp4", job_id="gone"))
+    assert {x.path: x.pinned for x in await db.read(cache.of)} == {video.path: True, "/v/b.mp4": False}
+
+
 async def test_a_video_is_forgotten(db, video):
     await put(db, video, replace(video, path="/v/b.mp4"))
     await db.run(cache.forget, video.path)
