@@ -27,9 +27,12 @@ _UNDER_WAY = {ConversionState.WAITING, ConversionState.RUNNING}
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What the database says of the cache; all but the first by job."""
+    """What the database says of the cache; all but the first two by job."""
 
     videos: dict[str, CachedVideo]  # by path
+    pinned: frozenset[
+        str
+    ]  # paths of what pinned jobs have downloaded, also of those that have no videos here
     newest: dict[str, CachedVideo]  # the one that was watched last
     jobs: dict[str, Job]
     files: Mapping[str, tuple[JobFile, ...]]
@@ -43,6 +46,7 @@ def read(db: sqlite_utils.Database) -> Rows:
     ids = tuple(newest)
     return Rows(
         videos={video.path: video for video in videos},
+        pinned=frozenset(str(Path(folder) / path) for folder, path in cache.pinned_sources(db)),
         newest=newest,
         jobs={job.id: job for job in jobs.listing(db, JobQuery(ids=ids))} if ids else {},
         files=jobs.files(db, ids),
@@ -54,11 +58,14 @@ def read(db: sqlite_utils.Database) -> Rows:
 def find(rows: Rows, config: Config, busy: Collection[str]) -> list[Kept]:
     """All that is kept, looked at on disk.  `busy` are the folders of torrents that download or seed."""
     results = {x.path: x for x in _results(rows, config.storage.base_path)}
-    found = {x.path: x for x in _subtitles(rows, config.storage.subtitle_path)}
+    others = {x.path: x for x in _subtitles(rows, config.storage.subtitle_path)}
+    sources: dict[str, Kept] = {}
     for job in rows.jobs.values():
         if job.info_hash and _is_below(job.save_path, str(config.torrent.download_path)):
-            found |= {x.path: x for x in _sources(rows, job, results, is_busy=job.save_path in busy)}
-    return list((results | found).values())
+            for one in _sources(rows, job, results, is_busy=job.save_path in busy):
+                same = sources.get(one.path)
+                sources[one.path] = _shared(same, one) if same else one
+    return list((results | others | sources).values())
 
 
 def _results(rows: Rows, base_path: Path) -> Iterator[Kept]:
@@ -87,8 +94,19 @@ def _sources(rows: Rows, job: Job, results: Mapping[str, Kept], *, is_busy: bool
             kept = _kept(path, job.save_path, kind, row)
             if file.wanted or kept.bytes:  # what is no longer wanted may be there
                 spare = file.index in made  # of the others of a season it may be the only copy
-                pinned = kept.pinned or (spare and is_to_stay)
+                pinned = kept.pinned or path in rows.pinned or (spare and is_to_stay)
                 yield replace(kept, file=file.index, in_use=is_busy or is_read, spare=spare, pinned=pinned)
+
+
+def _shared(one: Kept, other: Kept) -> Kept:
+    """What two jobs of one torrent have downloaded together stays for either."""
+    return replace(
+        other,
+        last_access=max(one.last_access, other.last_access),
+        pinned=one.pinned or other.pinned,
+        in_use=one.in_use or other.in_use,
+        spare=one.spare and other.spare,
+    )
 
 
 def _subtitles(rows: Rows, subtitle_path: Path) -> Iterator[Kept]:

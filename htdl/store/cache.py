@@ -16,6 +16,12 @@ def of(db: sqlite_utils.Database) -> list[CachedVideo]:
     return [CachedVideo(**{**row, "pinned": bool(row["pinned"])}) for row in db.query(sql)]
 
 
+def pinned_sources(db: sqlite_utils.Database) -> list[tuple[str, str]]:
+    """The files of the torrents of all pinned jobs: each its job's folder, and its path in there."""
+    sql = "SELECT save_path, path FROM download_jobs JOIN job_files ON job_id = id WHERE pinned"
+    return list(db.execute(sql))
+
+
 def put(db: sqlite_utils.Database, video: CachedVideo) -> None:
     """Keep it in place of what was at its path.  It is pinned when it says so, or when its job or any video
     of that is; the job's id is left out when that was removed meanwhile.

@@ -242,6 +242,66 @@ async def test_of_a_series_only_what_was_converted_is_spare(kept: Cache) -> None
     assert [(Path(season.save_path) / x.path).exists() for x in files] == [False, True, True]
 
 
+async def two_of_one_torrent(kept: Cache, number: int, **changes: object) -> tuple[Job, Job, Path]:
+    """Two jobs that share a folder, the one with this number changed so; and their source."""
+    folder = kept.job(1).save_path
+    jobs = [
+        await kept.keep(x, save_path=folder, info_hash="1" * 40, **(changes if x == number else {}))
+        for x in (1, 2)
+    ]
+    return jobs[number - 1], jobs[2 - number], Path(folder) / "Film/film0.mkv"
+
+
+@pytest.mark.parametrize("number", [1, 2])
+async def test_what_two_jobs_share_stays_while_one_is_pinned(kept: Cache, number: int) -> None:
+    job, other, source = await two_of_one_torrent(kept, number)
+    await kept.world.db.run(cache.pin, job.id, True)
+    await kept.sweep(max_size=1)
+    assert source.exists()
+    assert not Path(str(other.file_path)).exists()
+
+
+@pytest.mark.parametrize("number", [1, 2])
+async def test_what_two_jobs_share_stays_while_one_keeps_its_source(kept: Cache, number: int) -> None:
+    _, _, source = await two_of_one_torrent(kept, number, wanted=Wanted(keep=True))
+    await kept.sweep(ttl_days=0, max_size="2.5MiB")
+    assert source.exists()
+
+
+@pytest.mark.parametrize("number", [1, 2])
+async def test_what_two_jobs_share_was_watched_when_either_was(kept: Cache, number: int) -> None:
+    job, other, source = await two_of_one_torrent(kept, number, watched=NEW)
+    await kept.sweep()
+    assert [Path(str(x.file_path)).exists() for x in (job, other)] == [True, False]
+    assert source.exists()
+
+
+@pytest.mark.parametrize("number", [1, 2])
+async def test_what_two_jobs_share_stays_while_one_reads_it(kept: Cache, number: int) -> None:
+    job, _, source = await two_of_one_torrent(kept, number)
+    again = Conversion(file_index=0, status=ConversionState.RUNNING, output=job.file_path)
+    await kept.world.db.run(conversions.put, job.id, again)
+    await kept.sweep()
+    assert source.exists()
+
+
+@pytest.mark.parametrize("number", [1, 2])
+async def test_what_two_jobs_share_is_spare_when_both_are_converted(kept: Cache, number: int) -> None:
+    job, other, source = await two_of_one_torrent(kept, number)
+    Path(str(job.file_path)).unlink()
+    await kept.world.db.run(cache.touch, job.file_path, NEW)
+    await kept.sweep(ttl_days=0, max_size="1.5MiB")
+    assert source.exists()
+    assert not Path(str(other.file_path)).exists()
+
+
+async def test_a_pinned_job_of_which_nothing_was_made_protects_what_it_shares(kept: Cache) -> None:
+    first = await kept.keep(1)
+    pinned = kept.job(2, save_path=first.save_path, info_hash=first.info_hash, pinned=True)
+    await kept.world.db.run(rows.insert, pinned, [job_file(0, "Film/film0.mkv", SIZE)])
+    assert await kept.sweep(max_size=1) == ["film0.mp4"]
+
+
 async def test_a_source_that_is_watched_itself_keeps_its_own_time(kept: Cache) -> None:
     job = await kept.keep(1, seeding=True)
     await kept.world.book.load()

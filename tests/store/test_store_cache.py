@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from htdl.jobs import CachedVideo
+from htdl.jobs import CachedVideo, JobFile
 from htdl.store import cache, jobs
 
 
@@ -75,3 +75,10 @@ async def test_a_video_is_forgotten(db, video):
     await put(db, video, replace(video, path="/v/b.mp4"))
     await db.run(cache.forget, video.path)
     assert [x.path for x in await db.read(cache.of)] == ["/v/b.mp4"]
+
+
+async def test_the_files_of_pinned_jobs_are_told(db, video, new_job):
+    file = JobFile(index=0, path="Film/ü.mkv", size=5)
+    for number in (2, 3):
+        await db.run(jobs.insert, new_job(number, save_path=f"/d/{number}", pinned=number == 3), [file])
+    assert await db.read(cache.pinned_sources) == [("/d/3", "Film/ü.mkv")]
