@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 from collections.abc import Callable
@@ -121,10 +122,11 @@ def show_folder(temp: Path, name: str) -> Path:
 
 
 def sweep(task: Task) -> None:
-    """Remove what a run that was cut off may have left.  Blocks."""
+    """Remove what a run that was cut off may have left, where that can be done.  Blocks."""
     shutil.rmtree(show_folder(task.temp, task.name), ignore_errors=True)
     for folder in (task.temp, task.target.parent):
-        (folder / f".htdl-{task.name}.part{task.target.suffix}").unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a disk that is not there just now: its next run writes over it
+            (folder / f".htdl-{task.name}.part{task.target.suffix}").unlink(missing_ok=True)
 
 
 def _beginning(folder: Path, path: Path) -> bytes:

@@ -46,6 +46,7 @@ from htdl.stream.kinds import is_video
 log = logging.getLogger(__name__)
 
 WRITE_SECONDS = 2.0  # between two writes of a progress
+MAX_LOOKING = 4  # videos at a time: a torrent may hold thousands
 WHILE_DOWNLOADING = "while-downloading"
 _RUNS = {State.DOWNLOADING, State.CONVERTING}
 
@@ -84,6 +85,7 @@ class Conversions:
         self._work: dict[str, dict[int, Work]] = {}  # by job and file
         self._naming = asyncio.Lock()  # one at a time chooses a name
         self._is_swept = False
+        self._looking = 0  # so many are looked at just now
         self._resting: set[str] = set()  # jobs of which nothing is made just now
 
     async def _take_up(self, job: Job) -> None:
@@ -91,7 +93,7 @@ class Conversions:
         some: dict[int, Work] = {}
         for record in (await self._db.read(rows.of, [job.id]))[job.id]:
             is_made = record.status is ConversionState.DONE and record.output is not None
-            if not is_made or not await asyncio.to_thread(Path(record.output or "").exists):
+            if not is_made or not await asyncio.to_thread(os.path.exists, record.output or ""):
                 record = replace(record, status=ConversionState.WAITING, progress=0.0, attempts=0)
                 if record.output:
                     task = self._task(job, record.file_index, record.output)
@@ -169,8 +171,7 @@ class Conversions:
         """Remove what was made of a job, and forget that it was."""
         if job.id in self._work:
             await self._leave(job.id)
-        made = {x.output for x in await self.kept(job) if x.output and x.status is ConversionState.DONE}
-        made |= {x.path for x in await self._db.read(cache.of) if x.job_id == job.id}  # what came before
+        made = await self._own(job)
         made -= {str(Path(job.save_path) / x.path) for x in await self._book.files_of(job)}
         outputs = [Path(x) for x in made]
         for path in outputs:
@@ -187,6 +188,10 @@ class Conversions:
 
         await self._db.run(forget)
         self._work.pop(job.id, None)
+
+    async def _own(self, job: Job) -> set[str]:
+        """Paths of what was made of a job, whatever its records say: another file may be there by now."""
+        return {x.path for x in await self._db.read(cache.of) if x.job_id == job.id}
 
     @contextlib.asynccontextmanager
     async def renewed(self, job_id: str) -> AsyncIterator[None]:
@@ -210,9 +215,9 @@ class Conversions:
         """Begin and end what is to be; soon done."""
         if not self._is_swept:
             await self._sweep()
+        self._looking = sum(work.task is not None and not work.candidate for _, _, work in self._all())
         jobs = {job.id: job for job in self._book.living.values() if self._is_due(job)}
-        for job_id in [x for x in self._work if x not in jobs]:
-            await self._leave(job_id)
+        await asyncio.gather(*(self._leave(x) for x in list(self._work) if x not in jobs))
         for job in jobs.values():
             if job.id not in self._work:
                 await self._take_up(job)
@@ -269,13 +274,14 @@ class Conversions:
             some[file.index] = Work(Conversion(file_index=file.index, created_at=self._book.now()))
         work = some[file.index]
         is_open = work.record.status is ConversionState.WAITING and not work.prepared and not work.task
-        if not is_open or work.rests_until > self._clock():
+        if not is_open or work.rests_until > self._clock() or self._looking >= MAX_LOOKING:
             return
         source = self.source(job, file)
         if source is None and not work.is_checked and self._streams.has_beginning(job, file, HEAD_BYTES):
             work.is_checked = True
             self.shop.begin(job, work, partial(conversion.check_beginning, Path(job.save_path), file.path))
         elif source and not (source.is_url and work.is_early_over):
+            self._looking += 1
             self.shop.begin(job, work, partial(self._prepare, job, file, work, source))
 
     def source(self, job: Job, file: JobFile) -> Source | None:
@@ -309,23 +315,26 @@ class Conversions:
         output = work.record.output
         asked = (job.wanted.output if job.wanted else "") or config.storage.base_path / job.video_id
         folder = Path(asked)
-        if output is None or not conversion.fits(output, folder, file.path, plan.suffix):
+        is_ours = output is None or not os.path.lexists(output) or output in await self._own(job)
+        if output is None or not is_ours or not conversion.fits(output, folder, file.path, plan.suffix):
             output = str(
                 await asyncio.to_thread(
                     conversion.target_of,
                     folder,
                     file.path,
                     plan.suffix,
-                    self._is_taken(),
+                    await self._is_taken(job),
                 )
             )
         log.info("to convert job=%s file=%d effort=%s: %s", job.id, file.index, plan.effort, plan.reason)
         await self.shop.note(job, work, effort=plan.effort.value, reason=plan.reason, output=output)
         work.prepared = prepared
 
-    def _is_taken(self) -> Callable[[Path], bool]:
+    async def _is_taken(self, job: Job) -> Callable[[Path], bool]:
         """Says whether something is there, or is to be.  It may be asked in a thread."""
         planned = {work.record.output for _, _, work in self._all()}
+        planned |= {x.output for some in (await self._db.read(rows.living)).values() for x in some}
+        planned |= {str(Path(job.save_path) / x.path) for x in self._book.files.get(job.id, ())}
         return lambda target: str(target) in planned or os.path.lexists(target)
 
     # --- running ---
@@ -335,15 +344,15 @@ class Conversions:
         return [
             candidate
             for job in jobs
-            for work in self._work.get(job.id, {}).values()
-            if work.prepared and not work.task and work.record.status is ConversionState.WAITING
-            if work.rests_until <= now and (candidate := self._candidate(job, work))
+            for file in self._videos(job)
+            if (work := self._work.get(job.id, {}).get(file.index)) and work.prepared and not work.task
+            if work.record.status is ConversionState.WAITING and work.rests_until <= now
+            if (candidate := self._candidate(job, file, work))
         ]
 
-    def _candidate(self, job: Job, work: Work) -> Candidate | None:
-        file = self._file(job, work)
-        is_whole = file is not None and self._streams.is_whole(job, file)
-        if file is None or (work.is_early_over and not is_whole) or not self.source(job, file):
+    def _candidate(self, job: Job, file: JobFile, work: Work) -> Candidate | None:
+        is_whole = self._streams.is_whole(job, file)
+        if (work.is_early_over and not is_whole) or not self.source(job, file):
             return None
         return Candidate(
             job_id=job.id,
@@ -371,13 +380,14 @@ class Conversions:
         await self.shop.note(
             job, work, status=ConversionState.RUNNING, progress=0.0, error_code=None, error_message=None
         )
+        await self._shelf.claim(job, Path(work.record.output or ""))
         await self._make(job, work)
         await self._finish(job, work)
 
     def _check_room(self, work: Work) -> None:
         """Raises DiskFull where there is none for the result beside what is still to be downloaded."""
         config, needed = self._config(), _expected(work)
-        folder = config.storage.base_path
+        folder = Path(work.record.output or config.storage.base_path).parent
         coming = 0
         if admission.same_disk(folder, config.torrent.download_path):
             jobs = self._book.living.values()
@@ -397,7 +407,7 @@ class Conversions:
         file = self._file(job, work)
         output = work.record.output
         assert file and work.prepared and output  # noqa: PT018 - said of all three at once
-        source = self.source(job, file)
+        source = self.source(self._newest(job), file)
         if source is None:
             raise ConversionFailed(f"{file.path} cannot be read just now")
         task = self._task(job, file.index, output, source)
@@ -407,8 +417,12 @@ class Conversions:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
             work.playlist = folder / PLAYLIST
             task = replace(task, playlist=work.playlist)
-        is_waiting: Callable[[], bool] = lambda: not self._streams.is_whole(job, file)  # noqa: E731 - a closure
+        is_waiting: Callable[[], bool] = lambda: not self._streams.is_whole(self._newest(job), file)  # noqa: E731
         await conversion.perform(task, work.prepared, lambda x: self._on_progress(job, work, x), is_waiting)
+
+    def _newest(self, job: Job) -> Job:
+        """As it is now: a conversion outlasts its download."""
+        return self._book.living.get(job.id, job)
 
     def _task(self, job: Job, index: int, output: str, source: Source | None = None) -> Task:
         file = next((x for x in self._book.files.get(job.id, ()) if x.index == index), None)
@@ -422,12 +436,15 @@ class Conversions:
         )
 
     async def _finish(self, job: Job, work: Work) -> None:
-        await self._shelf.keep(job, Path(work.record.output or ""))
+        index, output = work.record.file_index, work.record.output or ""
+        await self._shelf.keep(self._newest(job), Path(output))
+        files = self._book.files.get(job.id, ())
+        self._book.note_files(job.id, [replace(x, output=output) if x.index == index else x for x in files])
         await self.shop.note(
             job, work, status=ConversionState.DONE, progress=100.0, completed_at=self._book.now(),
             error_code=None, error_message=None, speed=None, eta_seconds=0,
         )  # fmt: skip
-        log.info("converted job=%s file=%d path=%s", job.id, work.record.file_index, work.record.output)
+        log.info("converted job=%s file=%d path=%s", job.id, index, output)
 
     def _on_progress(self, job: Job, work: Work, step: Progress) -> None:
         share = 99.99 if step.fraction is None else min(99.99, round(step.fraction * 100, 2))

@@ -67,9 +67,16 @@ class Shelf:
         except HtdlError as exc:  # the next reader notes it
             log.debug("not noted as watched path=%s: %s", paths[0], exc)
 
+    async def claim(self, job: Job, path: Path) -> None:
+        """Something is made there: it is this job's, also when a crash comes before `keep`."""
+        await self._put(job, path, 0)
+
     async def keep(self, job: Job, path: Path) -> None:
         """Something was made.  It is kept until nobody watches it any more."""
-        size = (await asyncio.to_thread(path.stat)).st_size
+        await self._put(job, path, (await asyncio.to_thread(path.stat)).st_size)
+        self.listener()
+
+    async def _put(self, job: Job, path: Path, size: int) -> None:
         video = CachedVideo(
             path=str(path),
             job_id=job.id,
@@ -79,7 +86,6 @@ class Shelf:
             pinned=job.pinned,
         )
         await self._db.run(rows.put, video)
-        self.listener()
 
 
 class Watched(Reading):
