@@ -7,8 +7,10 @@ as not known.  Only a file of which nothing can be read is an error.
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import math
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -30,6 +32,11 @@ T = TypeVar("T")
 
 _AV_PROBE = str(Path(__file__).with_name("av_probe.py"))
 _MEMORY = 4 << 30  # of address space; 0.6 GB is too little for some films (measured)
+
+_HINDRANCES = (  # as ffprobe, PyAV and the launcher say them: errno's words, and Python's own
+    *map(os.strerror, (errno.ENOENT, errno.EIO, errno.ENOMEM, errno.EAGAIN, errno.EMFILE, errno.ENFILE)),
+    "MemoryError",
+)
 
 _KINDS = ("video", "audio", "subtitle", "attachment", "data")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*")  # ISO 639, or BCP 47
@@ -96,14 +103,16 @@ class Probe:
 async def probe(tools: Tools, source: Source, *, seconds: float = 30.0) -> Probe:
     """What the source holds.  Of one that is still arriving, this waits until its head and index are here.
 
-    Raises ConversionFailed (bad_media) for what is no video, cannot be read, or takes longer than `seconds`.
+    Raises ConversionFailed: bad_media for what is no video; conversion_failed where that cannot be told now,
+    since it cannot be read, takes longer than `seconds`, or its reader was ended.
     """
     if not source.is_url:
         refuse_fake(await asyncio.to_thread(_head, source), source.name)
     limits = Limits(seconds=seconds, memory=_MEMORY, file_bytes=0, nice=0)  # somebody waits for the answer
     done = await run(_command(tools, source), limits)
     if not done.is_good:
-        raise bad_media(source.name, words_about(done, source))
+        blame = _unread if _was_hindered(done) else bad_media
+        raise blame(source.name, words_about(done, source))
     return parse(done.stdout, source.name)
 
 
@@ -137,11 +146,11 @@ def _head(source: Source) -> bytes:
     path = Path(source.target)
     try:
         if not path.is_file():  # to open a named pipe would wait for ever
-            raise bad_media(source.name, "there is no such file")
+            raise _unread(source.name, "there is no such file")
         with path.open("rb") as file:
             return file.read(HEAD_BYTES)
     except OSError as exc:
-        raise bad_media(source.name, f"it cannot be read: {exc.strerror}") from exc
+        raise _unread(source.name, f"it cannot be read: {exc.strerror}") from exc
 
 
 def parse(text: str | bytes, name: str = "the file") -> Probe:
@@ -178,6 +187,17 @@ def bad_media(name: str, what: str) -> ConversionFailed:
         hint="play the source itself, or look for another copy",
         code="bad_media",
     )
+
+
+def _unread(name: str, why: str) -> ConversionFailed:
+    """It says nothing of the file itself: another time it may be read."""
+    return ConversionFailed(f"{name} could not be looked into: {why}", hint="try again in a moment")
+
+
+def _was_hindered(done: Finished) -> bool:
+    """Whether ffprobe failed by what is around it, and not by what it read."""
+    is_cut_off = done.stopped is not None or done.code < 0
+    return is_cut_off or any(words in line for line in done.stderr for words in _HINDRANCES)
 
 
 def _stream(item: dict[str, Any]) -> Stream | None:

@@ -109,8 +109,33 @@ async def test_what_is_no_video(content: bytes, words: str, tmp_path: Path, tool
 async def test_no_file_a_folder_and_a_pipe(tmp_path: Path, tools: Tools) -> None:
     os.mkfifo(tmp_path / "pipe.mkv")
     for name in ("none.mkv", "", "pipe.mkv"):
-        with pytest.raises(ConversionFailed, match="there is no such file"):
+        with pytest.raises(ConversionFailed, match="there is no such file") as caught:
             await probe(tools, Source(str(tmp_path / name)))
+        assert caught.value.code == "conversion_failed", "a disk that is away comes back"
+
+
+@pytest.mark.parametrize(
+    ("script", "code"),
+    [
+        ("kill -9 $$", "conversion_failed"),
+        ("echo 'film.mkv: Input/output error' >&2; exit 1", "conversion_failed"),
+        ("echo 'film.mkv: Cannot allocate memory' >&2; exit 1", "conversion_failed"),
+        ("echo 'film.mkv: Invalid data found when processing input' >&2; exit 1", "bad_media"),
+        ("exit 0", "bad_media"),
+    ],
+)
+async def test_only_what_it_read_itself_speaks_against_a_file(
+    script: str, code: str, tmp_path: Path, tools: Tools
+) -> None:
+    ended = tmp_path / "ffprobe"
+    ended.write_text(f"#!/bin/sh\n{script}\n")
+    ended.chmod(0o755)
+    with pytest.raises(ConversionFailed) as caught:
+        await probe(
+            Tools(ffmpeg=tools.ffmpeg, ffprobe=str(ended), version="", has=frozenset()),
+            Source(str(clip(tmp_path, seconds=1))),
+        )
+    assert caught.value.code == code
 
 
 @pytest.mark.parametrize(
@@ -143,8 +168,9 @@ async def test_one_that_hangs_is_ended(tmp_path: Path, tools: Tools) -> None:
     slow.chmod(0o755)
     hung = Tools(ffmpeg=tools.ffmpeg, ffprobe=str(slow), version="", has=frozenset())
     began = time.monotonic()
-    with pytest.raises(ConversionFailed, match=r"it took longer than 0\.5 s"):
+    with pytest.raises(ConversionFailed, match=r"it took longer than 0\.5 s") as caught:
         await probe(hung, Source(str(clip(tmp_path, seconds=1))), seconds=0.5)
+    assert caught.value.code == "conversion_failed"
     assert time.monotonic() - began < 10
 
 
