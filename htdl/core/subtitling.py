@@ -31,7 +31,7 @@ from htdl.store.db import Database
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 2  # videos whose tracks are read at the same time
+AT_ONCE = 2  # videos whose tracks are read at the same time; and as many whose files are
 REST_SECONDS = 15.0  # after the database was in use
 Reading = Callable[[], Awaitable[None]]
 
@@ -58,6 +58,7 @@ class Subtitling:
         self._tasks: dict[asyncio.Task[None], str] = {}  # the job of each
         self._news = asyncio.Event()  # something was made
         self._reading = 0  # videos whose tracks are just being read
+        self._reading_files = 0  # videos whose files are
         self._has_looked_back = False
 
     async def stop(self) -> None:
@@ -209,8 +210,9 @@ class Subtitling:
         """Begin what can be read now, and was not."""
         if not video.reads_files:
             files = [x for x in video.missing() if self._streams.is_whole(work.job, x[0])]
-            if files:
+            if files and self._reading_files < AT_ONCE:
                 video.reads_files = True
+                self._reading_files += 1
                 self._begin(work, video, partial(self._read_files, work, video, files))
         if not video.reads_tracks and video.stage < Stage.ALL and self._reading < AT_ONCE:
             stage, here = self._stage(work.job, video.beside.video)
@@ -281,6 +283,7 @@ class Subtitling:
                 read[file.index] = beside.row(one, made, str(file.index))
         finally:
             video.reads_files = False
+            self._reading_files -= 1
         await self._keep(work, video, video.stage, video.tracks, video.files | read)
 
     async def _keep(

@@ -11,6 +11,7 @@ import pytest
 
 from htdl.core import beside
 from htdl.core.beside import Stage
+from htdl.core.subtitling import AT_ONCE
 from htdl.events import Kind
 from htdl.jobs import Job, JobFile, State, Subtitle
 from htdl.store import jobs as job_rows
@@ -91,6 +92,17 @@ async def test_two_jobs_of_one_video_have_folders_of_their_own(world: World) -> 
     assert made(world) == ["v (2)/en.vtt", "v/en.vtt"]
     await world.service.delete_payload(jobs[0])
     assert made(world) == ["v (2)/en.vtt"]
+
+
+async def test_the_files_of_a_few_videos_are_read_at_a_time(world: World) -> None:
+    episodes = [job_file(2 * x, f"e{x}.mkv") for x in range(AT_ONCE + 2)]
+    job = await whole(world, *episodes, *(job_file(2 * x + 1, f"e{x}.en.srt") for x in range(AT_ONCE + 2)))
+    others = len(asyncio.all_tasks())
+    await world.service.subtitling.turn()
+    await world.until(lambda: len(asyncio.all_tasks()) <= others)
+    assert len(made(world)) == AT_ONCE
+    await settle(world, job)
+    assert len(made(world)) == len(episodes)
 
 
 async def test_what_is_just_being_made_goes_with_its_job(world: World) -> None:
