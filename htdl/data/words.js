@@ -86,11 +86,18 @@ export function coming(status, made, time) {
   return `Made up to ${clock(made)}; it goes on as more is converted`;
 }
 
+// Why one that does not run waits.
+function turn(one) {
+  if (one?.error_code === "disk_full") return "The disk is full: it is converted once there is room.";
+  if (one?.error_message) return `It could not be converted, and is tried again: ${sentence(one.error_message)}`;
+  return "It waits for its turn to be converted.";
+}
+
 // Of the conversion, "" where there is nothing to say.
 export function conversion({ conversion: one, is_whole: isWhole }) {
   if (one?.status === "FAILED") return `The conversion failed: ${sentence(one.error_message || "no reason is known")}`;
   if (!one?.reason || one.effort === "none" || one.status === "DONE") return "";
-  if (one.status === "WAITING") return `${sentence(one.reason)} It waits for its turn to be converted.`;
+  if (one.status === "WAITING") return `${sentence(one.reason)} ${turn(one)}`;
   const left = one.eta_seconds >= 0 ? `, ${duration(one.eta_seconds)} left` : "";
   const how = isWhole ? "It is converted" : "It is converted as it arrives";
   return `${sentence(one.reason)} ${how}: ${percent(one.progress)}${left}.`;
@@ -98,7 +105,7 @@ export function conversion({ conversion: one, is_whole: isWhole }) {
 
 // Of a video that cannot be watched yet.
 export function making({ conversion: one }) {
-  if (one?.status !== "RUNNING") return "It waits for its turn to be converted";
+  if (one?.status !== "RUNNING") return turn(one).replace(/\.$/, "");
   return `It can be watched once it is converted: ${percent(one.progress)}`;
 }
 
