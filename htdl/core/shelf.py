@@ -35,6 +35,7 @@ class Shelf:
         self._clock = clock
         self._open: Counter[str] = Counter()  # readers, by path
         self._read_at: dict[str, float] = {}
+        self._noted_at: dict[str, float] = {}
         self._chores = Chores()
 
     def is_in_use(self, path: str) -> bool:
@@ -45,15 +46,15 @@ class Shelf:
     def opened(self, paths: tuple[str, ...]) -> None:
         """Somebody watches the first of these; the others are the same video."""
         now = self._clock()
-        is_new = now - self._read_at.get(paths[0], -TOUCH_SECONDS) >= TOUCH_SECONDS
         self._open[paths[0]] += 1
-        for path in paths if is_new else ():
-            self._read_at[path] = now
-        if is_new:
+        self._read_at.update(dict.fromkeys(paths, now))
+        if now - self._noted_at.get(paths[0], -TOUCH_SECONDS) >= TOUCH_SECONDS:
+            self._noted_at[paths[0]] = now
             self._chores.begin(self._touch(paths))
 
     def closed(self, path: str) -> None:
         self._open -= Counter([path])
+        self._read_at[path] = self._clock()
 
     async def _touch(self, paths: tuple[str, ...]) -> None:
         at = self._book.now()
