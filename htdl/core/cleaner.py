@@ -55,8 +55,10 @@ class Cleaner:
             self._due.clear()
             try:
                 await self.sweep()
-            except HtdlError as exc:  # the database is in use, say: the next sweep finds the same
+            except (HtdlError, OSError) as exc:  # the database is in use, say: the next sweep finds the same
                 log.error("cleaning failed: %s", exc)
+            except Exception:  # a bug in one sweep must not end all cleaning; it is logged whole
+                log.exception("cleaning failed")
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._config().cache.cleanup_interval_hours * 3600):
                     await self._due.wait()

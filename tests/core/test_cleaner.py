@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,9 +31,11 @@ class Cache:
     def __init__(self, world: World) -> None:
         self.world = world
         self.open: set[str] = set()
-        self.cleaner = Cleaner(
-            world.db, world.book, lambda: world.config, self.open.__contains__, clock=lambda: TODAY
-        )
+        self.cleaner = self.new_cleaner(self.open.__contains__)
+
+    def new_cleaner(self, in_use: Callable[[str], bool]) -> Cleaner:
+        world = self.world
+        return Cleaner(world.db, world.book, lambda: world.config, in_use, clock=lambda: TODAY)
 
     @property
     def base(self) -> Path:
@@ -319,9 +322,7 @@ async def test_what_somebody_begins_to_watch_meanwhile_stays_with_what_belongs_t
     def begins_now(path: str) -> bool:
         return path in asked or asked.add(path) is not None
 
-    kept.cleaner = Cleaner(
-        kept.world.db, kept.world.book, lambda: kept.world.config, begins_now, lambda: TODAY
-    )
+    kept.cleaner = kept.new_cleaner(begins_now)
     assert await kept.sweep() == []
 
 
@@ -386,12 +387,39 @@ async def test_a_time_that_is_none_is_never_long_ago(kept: Cache) -> None:
 async def test_it_sweeps_at_once_and_when_told_to_look(kept: Cache) -> None:
     await kept.world.book.load()
     first, second = await kept.keep(1), kept.job(2)
-    task = asyncio.create_task(kept.cleaner.run())
-    try:
+    async with running(kept.cleaner):
         await kept.world.until(lambda: not Path(str(first.file_path)).exists())
         await kept.keep(2)
         kept.cleaner.look()
         await kept.world.until(lambda: not Path(str(second.file_path)).exists())
+
+
+@pytest.mark.parametrize("error", [OSError("no such device"), RuntimeError("a bug")])
+async def test_a_sweep_that_fails_is_logged_and_the_next_goes_on(
+    kept: Cache, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    await kept.world.book.load()
+    job = await kept.keep(1)
+    errors = [error]
+
+    def fails_once(_: str) -> bool:
+        if errors:
+            raise errors.pop()
+        return False
+
+    kept.cleaner = kept.new_cleaner(fails_once)
+    async with running(kept.cleaner):
+        await kept.world.until(lambda: "cleaning failed" in caplog.text)
+        assert str(error) in caplog.text
+        kept.cleaner.look()
+        await kept.world.until(lambda: not Path(str(job.file_path)).exists())
+
+
+@contextlib.asynccontextmanager
+async def running(cleaner: Cleaner) -> AsyncIterator[None]:
+    task = asyncio.create_task(cleaner.run())
+    try:
+        yield
     finally:
         task.cancel()
         await asyncio.wait({task})
