@@ -29,6 +29,8 @@ from htdl.stream.kinds import natural
 
 log = logging.getLogger(__name__)
 
+SETTLE_SECONDS = 5.0  # after something new: more of a series may come at once, and one sweep is for all
+
 
 class Cleaner:
     """`in_use` says of a path whether somebody is watching what lies there."""
@@ -40,16 +42,18 @@ class Cleaner:
         config: Callable[[], Config],
         in_use: Callable[[str], bool],
         clock: Clock = utc_now,
+        settle_seconds: float = SETTLE_SECONDS,
     ) -> None:
         self._db = db
         self._book = book
         self._config = config
         self._in_use = in_use
         self._clock = clock
+        self._settle_seconds = settle_seconds
         self._due = asyncio.Event()
 
     async def run(self) -> None:
-        """Sweep at once, in every interval, and whenever `look` is called."""
+        """Sweep at once, in every interval, and soon after `look` is called, once for many calls."""
         await self._book.loaded.wait()
         while True:
             self._due.clear()
@@ -62,6 +66,7 @@ class Cleaner:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._config().cache.cleanup_interval_hours * 3600):
                     await self._due.wait()
+                    await asyncio.sleep(self._settle_seconds)
 
     def look(self) -> None:
         """Something new is kept, or the limits have changed: sweep soon."""

@@ -33,9 +33,9 @@ class Cache:
         self.open: set[str] = set()
         self.cleaner = self.new_cleaner(self.open.__contains__)
 
-    def new_cleaner(self, in_use: Callable[[str], bool]) -> Cleaner:
+    def new_cleaner(self, in_use: Callable[[str], bool], settle_seconds: float = 0.0) -> Cleaner:
         world = self.world
-        return Cleaner(world.db, world.book, lambda: world.config, in_use, clock=lambda: TODAY)
+        return Cleaner(world.db, world.book, lambda: world.config, in_use, lambda: TODAY, settle_seconds)
 
     @property
     def base(self) -> Path:
@@ -392,6 +392,25 @@ async def test_it_sweeps_at_once_and_when_told_to_look(kept: Cache) -> None:
         await kept.keep(2)
         kept.cleaner.look()
         await kept.world.until(lambda: not Path(str(second.file_path)).exists())
+
+
+async def test_for_many_videos_that_come_together_it_sweeps_once(kept: Cache) -> None:
+    await kept.world.book.load()
+    stays, goes = str((await kept.keep(1, watched=NEW)).file_path), Path(str(kept.job(2).file_path))
+    asked: list[str] = []
+
+    def is_asked(path: str) -> bool:
+        asked.append(path)
+        return False
+
+    kept.cleaner = kept.new_cleaner(is_asked, settle_seconds=1.0)
+    async with running(kept.cleaner):
+        await kept.world.until(lambda: stays in asked)
+        kept.cleaner.look()
+        await kept.keep(2)
+        kept.cleaner.look()
+        await kept.world.until(lambda: str(goes) in asked and not goes.exists())
+    assert asked.count(stays) == 2
 
 
 @pytest.mark.parametrize("error", [OSError("no such device"), RuntimeError("a bug")])
