@@ -80,9 +80,12 @@ class Converting:
             changes["file_path"] = job.file_path or main
 
         def renew(db: sqlite_utils.Database) -> None:
+            if now := self._book.living.get(job.id):  # who changes one that has ended makes it live
+                _reject_changed(job, now)
             records.renew(db, job.id, self._book.now())
 
         async with self._conversions.renewed(job.id):
+            _reject_changed(job, await self._book.find(job.id))
             now = await self._book.change(job.id, files=files, also=renew, **changes)
         # it was whole a moment after we looked: then nobody would convert it any more
         return await self.convert(job.id, wanted) if now.has_ended else now
@@ -200,6 +203,20 @@ def _reject_cancelled(job: Job) -> None:
         raise Refused(
             f"job {job.id[:8]} ({job.name}) was cancelled", hint=f"begin it again: `htdl retry {job.id[:8]}`"
         )
+
+
+def _reject_changed(job: Job, now: Job) -> None:
+    """To look into a video takes long: what was asked of its job meanwhile must not be undone."""
+    _reject_cancelled(now)
+    if job.has_ended and _standing(now) != _standing(job):
+        raise Refused(
+            f"job {job.id[:8]} ({job.name}) was changed meanwhile",
+            hint=f"see `htdl show {job.id[:8]}`, then ask once more",
+        )
+
+
+def _standing(job: Job) -> tuple[object, ...]:
+    return job.status, job.wish, job.attempts, job.file_path
 
 
 def _reject_without_video(job: Job, files: Sequence[JobFile]) -> None:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from htdl.config import Conversion as Settings
 from htdl.core import conversion, converting
 from htdl.core.schedule import Action, Cancel, Complete, Convert, Facts, Fail, Limits, Pause, Queue, decide
-from htdl.errors import BadRequest
+from htdl.core.service import Service
+from htdl.errors import BadRequest, Refused
 from htdl.jobs import FileRequest, Job, State, Wanted, Wish, can_move
 from htdl.media.plan import Target
-from tests.core.examples import NOW, new_job
+from htdl.torrent.api import Finished
+from tests.clips import clip
+from tests.core.examples import NOW, new_job, new_metadata
+from tests.core.world import running_world
+from tests.tools import require
 
 FULL = Limits(max_active=0, room=-1, metadata_seconds=60, stall_seconds=300)  # no torrent could begin
 FAULT = ("conversion_failed", "it broke")
@@ -125,3 +133,38 @@ def test_the_job_of_a_file_knows_what_is_wanted_of_it() -> None:
     assert (job.is_local, job.has_metadata, job.priority) == (True, True, 2)
     assert (Path(job.save_path) / file.path, job.source) == (Path("/own/film.mkv"), "/own/film.mkv")
     assert (file.size, file.progress, job.total_bytes) == (900, 100.0, 900)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [lambda service, job: service.retry(job), lambda service, job: service.cancel(job, delete=True)],
+    ids=["retry", "cancel"],
+)
+async def test_what_is_asked_while_a_video_is_looked_into_is_not_undone(
+    asked: Callable[[Service, str], Coroutine[Any, Any, object]], tmp_path: Path
+) -> None:
+    looks, may_end = tmp_path / "looks", tmp_path / "may-end"
+    slow = tmp_path / "ffprobe"
+    rest = f"touch {looks}; until [ -e {may_end} ]; do sleep 0.05; done"
+    slow.write_text(
+        f'#!/bin/sh\n{require("ffprobe")} "$@" || exit\ncase " $* " in *" -show_streams "*) {rest};; esac\n'
+    )
+    slow.chmod(0o755)
+    film = clip(tmp_path, "mkv", seconds=1)
+    settings = {"enabled": False, "ffprobe_path": str(slow)}
+    async with running_world(tmp_path, conversion=settings) as world:
+        job = await world.downloading("film", new_metadata(("film.mkv", film.stat().st_size)))
+        Path(job.save_path).mkdir(parents=True, exist_ok=True)
+        Path(job.save_path, "film.mkv").write_bytes(film.read_bytes())
+        world.engine.listener(Finished(job.id, frozenset({0}), b"whole"))
+        await world.until_status(job.id, State.COMPLETED)
+        converting_it = asyncio.create_task(world.service.convert(job.id, Wanted(format="webm")))
+        await world.until(looks.exists)
+        await asked(world.service, job.id)
+        may_end.touch()
+        with pytest.raises(Refused):
+            await converting_it
+        row = await world.row(job.id)
+        assert row
+        assert row.wanted is None
+        assert row.status is not State.CONVERTING
