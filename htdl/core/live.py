@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from htdl.config import Config
+from htdl.core import admission
 from htdl.core.chores import Chores
 from htdl.core.conversion import Prepared
 from htdl.core.conversions import Conversions
 from htdl.core.streams import Streams
-from htdl.errors import HtdlError, NoSuchJob
+from htdl.errors import DiskFull, HtdlError, NoSuchJob
 from htdl.jobs import Conversion, ConversionState, Job, JobFile
 from htdl.media import browsers, live
 from htdl.media.plan import Effort
@@ -36,6 +37,7 @@ class _Show:
     folder: Path
     making: asyncio.Task[None] | None = None  # None: its conversion writes it
     ends: asyncio.TimerHandle | None = None
+    is_ending: bool = False
 
 
 class Live:
@@ -102,6 +104,8 @@ class Live:
     def _show(self, job: Job, file: JobFile) -> _Show:
         key = (job.id, file.index)
         if show := self._shows.get(key):
+            if show.is_ending:  # what is made in its folder now would go with it
+                raise NoSuchJob(f"{file.path} is just put away", hint="try again in a moment")
             return show
         if not self.is_shown(job, file):
             raise NoSuchJob(f"{file.path} is not shown this way just now")
@@ -117,12 +121,19 @@ class Live:
             source = self._conversions.source(job, file)
             if source is None:
                 return
+            await asyncio.to_thread(self._check_room, prepared.plan.bytes or file.size)
             await asyncio.to_thread(show.folder.mkdir, parents=True, exist_ok=True)
             log.info("shown while it is converted job=%s file=%d", job.id, file.index)
             await live.show(prepared.tools, source, prepared.plan, show.folder / live.PLAYLIST)
         except (HtdlError, OSError) as exc:
             log.warning("cannot be shown job=%s file=%d: %s", job.id, file.index, exc)
             self._failed.add((job.id, file.index))
+
+    def _check_room(self, needed: int) -> None:
+        """Raises DiskFull: what is shown is a second copy of the film."""
+        storage = self._config().storage
+        if admission.room(storage.temp_path, storage.min_free) < needed:
+            raise DiskFull(f"there is no room for {needed / 1e6:,.0f} MB in {storage.temp_path}")
 
     async def _begun(self, playlist: Path, show: _Show) -> None:
         """Wait for its first segment."""
@@ -145,9 +156,16 @@ class Live:
         show.ends = loop.call_later(VIEWER_SECONDS, lambda: loop.create_task(self._end((job_id, index))))
 
     async def _end(self, key: tuple[str, int]) -> None:
-        show = self._shows.pop(key, None)
-        if show is None:
+        show = self._shows.get(key)
+        if show is None or show.is_ending:
             return
+        show.is_ending = True
+        try:
+            await self._put_away(key, show)
+        finally:
+            del self._shows[key]
+
+    async def _put_away(self, key: tuple[str, int], show: _Show) -> None:
         if show.ends:
             show.ends.cancel()
         if show.making:

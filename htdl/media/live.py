@@ -14,6 +14,8 @@ from htdl.media.tools import Tools
 PLAYLIST = "index.m3u8"
 MEMORY = 16 << 30  # of address space, as for a conversion
 
+_SPARE_BYTES = 1 << 30  # beyond what is reckoned, as for a conversion
+
 # As RFC 6381 names them.  Browsers look at codec and profile; the level is the highest that is made.
 _CODECS = {
     "h264": "avc1.640033",
@@ -51,6 +53,7 @@ async def show(tools: Tools, source: Source, plan: Plan, playlist: Path) -> None
         # below its folder's parent: a % in a longer path would be a number's place
         *plan.outputs(None, Path(playlist.parent.name, playlist.name)),
     ]
-    done = await run(command, Limits(memory=MEMORY), folder=str(playlist.parent.parent))
+    limits = Limits(memory=MEMORY, file_bytes=4 * plan.bytes + _SPARE_BYTES if plan.bytes else None)
+    done = await run(command, limits, folder=str(playlist.parent.parent))
     if not done.is_good:
         raise ConversionFailed(f"{source.name} cannot be shown: {words_about(done, source)}")

@@ -1,0 +1,61 @@
+"""What is shown of a video while it is converted: the real ffmpeg, on a fake engine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from htdl.errors import NoSuchJob
+from htdl.jobs import ConversionState, Job, JobFile
+from htdl.media.live import PLAYLIST
+from htdl.torrent.api import Finished
+from tests.clips import clip
+from tests.core.examples import new_metadata
+from tests.core.world import World, running_world
+from tests.daemon.converting import program
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    never = str(program(tmp_path, "never", "sleep 600"))
+    async with running_world(tmp_path, conversion={"enabled": True, "ffmpeg_path": never}) as world:
+        yield world
+        await world.service.live.stop()
+
+
+async def converted(world: World) -> tuple[Job, JobFile]:
+    """A job, and its one video, whose conversion has begun."""
+    film = clip(world.folder, "mkv", seconds=2)
+    job = await world.downloading("film", new_metadata(("film.mkv", film.stat().st_size)))
+    Path(job.save_path).mkdir(parents=True, exist_ok=True)
+    Path(job.save_path, "film.mkv").write_bytes(film.read_bytes())
+    world.engine.listener(Finished(job.id, frozenset({0}), b"whole"))
+    running = ConversionState.RUNNING
+    await world.until(lambda: [x.status for x in world.service.conversions.of(job.id)] == [running])
+    return world.book.living[job.id], world.book.files[job.id][0]
+
+
+async def test_none_begins_where_another_is_put_away(world: World) -> None:
+    job, file = await converted(world)
+    live = world.service.live
+    playlist = await live.part(job, file, PLAYLIST)
+    assert playlist.exists()
+    ending = asyncio.create_task(live.stop())
+    await asyncio.sleep(0)  # it has begun
+    with pytest.raises(NoSuchJob, match="put away"):
+        await live.part(job, file, PLAYLIST)
+    await ending
+    assert not playlist.parent.exists()
+    assert (await live.part(job, file, PLAYLIST)).exists()
+
+
+async def test_none_begins_where_there_is_no_room_for_it(world: World) -> None:
+    job, file = await converted(world)
+    live = world.service.live
+    assert live.is_shown(job, file)
+    world.configure(storage={"min_free": 1 << 60})
+    assert not (await live.part(job, file, PLAYLIST)).exists()
+    assert not live.is_shown(job, file)
