@@ -13,7 +13,7 @@ demo: $(VENV)/htdl.stamp
 	$(BIN)/htdl demo
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadscope
+	$(BIN)/python -m pytest -n 4 --dist loadscope
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
