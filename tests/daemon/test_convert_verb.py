@@ -156,8 +156,8 @@ def test_a_job_whose_conversion_failed_is_converted_with_something_else(
     daemon.client.resume(job.id)
     failed = in_state(daemon, job.id, State.FAILED)
     assert (failed.error_code, failed.error_message) == (
-        "bad_media",
-        "film.avi is not a video that can be used: there is no such file",
+        "conversion_failed",
+        "film.avi could not be looked into: there is no such file",
     )
     with pytest.raises(BadSource, match="there is no file"):
         daemon.client.convert(job.id)
