@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from htdl.config import Conversion as Settings
 from htdl.jobs import Wanted
-from htdl.media.convert import convert, part_for
+from htdl.media.convert import convert, flush, part_for
 from htdl.media.plan import ORIGINAL, Effort, Plan, Target, plan
 from htdl.media.probe import Probe, probe, refuse_fake
 from htdl.media.progress import Progress
@@ -149,7 +149,7 @@ async def _place(original: Path, target: Path, part: Path) -> None:
         except OSError:  # another file system, or one without links
             await _copy(original, part)
         os.replace(part, target)  # noqa: PTH105 - not in a thread: it happens wholly or not at all
-        await asyncio.to_thread(_flush, target.parent)
+        await asyncio.to_thread(flush, target.parent)
     finally:
         await asyncio.to_thread(part.unlink, missing_ok=True)
 
@@ -164,11 +164,3 @@ async def _copy(original: Path, part: Path) -> None:
 
 def _copy_block(source: int, copy: int) -> int:
     return os.sendfile(copy, source, None, COPY_BLOCK)
-
-
-def _flush(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -82,9 +82,9 @@ async def convert(
         if not done.is_good:
             raise _failure(done, source)
         made = await _checked(tools, source, plan, part, duration)
-        await asyncio.to_thread(_flush, part)
+        await asyncio.to_thread(flush, part)
         os.replace(part, target)  # noqa: PTH105 - not in a thread: it happens wholly or not at all
-        await asyncio.to_thread(_flush, target.parent)
+        await asyncio.to_thread(flush, target.parent)
         size = target.stat().st_size
     except OSError as exc:
         raise _mapped(exc, source) from exc
@@ -221,7 +221,7 @@ def _disk_full(source: Source) -> DiskFull:
     )
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
     """Onto the disk; of a folder, its names."""
     handle = os.open(path, os.O_RDONLY)
     try:
