@@ -37,7 +37,7 @@ def length(container: Container | None) -> float | None:
 
 def check_within(name: str, seconds: float, length: float | None) -> None:
     """Raises Refused for a time that the video `name` does not have."""
-    if length is not None and seconds > 0 and seconds >= length - 0.5:  # less is no film to watch
+    if length is not None and seconds > 0 and int(seconds) >= int(length):  # as `clock` tells it
         raise Refused(f"{name} ends at {clock(length)}", hint="give an earlier time")
 
 
