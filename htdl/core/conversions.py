@@ -417,7 +417,10 @@ class Conversions:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
             work.playlist = folder / PLAYLIST
             task = replace(task, playlist=work.playlist)
-        is_waiting: Callable[[], bool] = lambda: not self._streams.is_whole(self._newest(job), file)  # noqa: E731
+
+        def is_waiting() -> bool:
+            return not self._streams.is_whole(self._newest(job), file)
+
         await conversion.perform(task, work.prepared, lambda x: self._on_progress(job, work, x), is_waiting)
 
     def _newest(self, job: Job) -> Job:
