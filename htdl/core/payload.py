@@ -13,6 +13,8 @@ from htdl.jobs import JobFile
 
 log = logging.getLogger(__name__)
 
+_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a FIFO must not make us wait
+
 
 def is_filled(path: Path, size: int) -> bool:
     """Whether a file is there in this length and without holes, lseek(2) SEEK_HOLE; also True where a file
@@ -21,14 +23,14 @@ def is_filled(path: Path, size: int) -> bool:
     if not size:
         return True
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(path, _OPEN)
         try:
             end = os.lseek(descriptor, 0, os.SEEK_END)
             return end >= size and os.lseek(descriptor, 0, os.SEEK_HOLE) >= size
         finally:
             os.close(descriptor)
     except OSError as exc:
-        return exc.errno not in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
+        return exc.errno not in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESPIPE}
 
 
 def is_whole(save_path: Path, files: Iterable[JobFile]) -> bool:
@@ -40,7 +42,7 @@ def sync(save_path: Path, paths: Iterable[str]) -> bool:
     """Bring files to the disk itself, so that they outlast a power cut.  False when one could not be."""
     try:
         for path in paths:
-            descriptor = os.open(save_path / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            descriptor = os.open(save_path / path, _OPEN)
             try:
                 os.fsync(descriptor)
             finally:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,9 @@ def test_a_file_is_filled_when_all_of_it_was_written(tmp_path: Path) -> None:
     assert not payload.is_filled(tmp_path / "hole", 1 << 20)
     assert not payload.is_filled(tmp_path / "absent", 1)
     assert payload.is_filled(tmp_path / "absent", 0)
+
+
+def test_a_pipe_in_place_of_a_file_makes_nobody_wait(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "film.mkv")
+    assert not payload.is_filled(tmp_path / "film.mkv", 10)
+    payload.sync(tmp_path, ["film.mkv"])

@@ -107,8 +107,8 @@ def test_a_complete_download_is_converted_and_goes_on_seeding(
 
 
 def test_what_is_wanted_of_a_download_outlives_the_daemon(daemon: Daemon, swarm: Swarm, clips: Path) -> None:
-    film = clip(clips, "mkv", seconds=4, noise=10)
-    torrent = swarm.seed({"film.mkv": film.read_bytes()}, rate=500_000)
+    film = clip(clips, "mkv", seconds=8, noise=20)
+    torrent = swarm.seed({"film.mkv": film.read_bytes()}, rate=300_000)
     job = flowing(daemon, daemon.client.add(torrent.magnet).id)
     noted = daemon.client.convert(job.id, WEBM)
     assert (noted.status, noted.wanted) == (State.DOWNLOADING, WEBM)

@@ -197,4 +197,4 @@ async def test_what_outlives_it_and_holds_its_pipes_ends_too(tmp_path: Path) -> 
         should_stop=lambda: "enough" if inner.exists() and inner.read_text() else None,
     )
     assert done.stopped == "enough"
-    assert not lives(pid_in(inner))
+    until(lambda: not lives(pid_in(inner)))
