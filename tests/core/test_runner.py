@@ -166,6 +166,7 @@ async def test_a_choice_that_names_no_file_fails_the_job(world: World) -> None:
     assert failed.error_message
     assert "*.avi" in failed.error_message
     assert not world.engine.torrents
+    await world.until(lambda: Kind.FAILED in world.told(job.id))
     assert world.told(job.id).count(Kind.FAILED) == 1
 
 
