@@ -66,7 +66,9 @@ class Cleaner:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._config().cache.cleanup_interval_hours * 3600):
                     await self._due.wait()
-                    await asyncio.sleep(self._settle_seconds)
+                    await asyncio.sleep(
+                        self._settle_seconds
+                    )  # several films may end together: one sweep does
 
     def look(self) -> None:
         """Something new is kept, or the limits have changed: sweep soon."""

@@ -142,7 +142,7 @@ class Live:
                 while not await asyncio.to_thread(playlist.exists):
                     if show.making and show.making.done():
                         break
-                    await asyncio.sleep(LOOK_SECONDS)
+                    await asyncio.sleep(LOOK_SECONDS)  # ffmpeg tells nobody of a file that it has written
         except TimeoutError as exc:
             raise NoSuchJob("nothing of it has come yet", hint="try again in a moment") from exc
 

@@ -16,14 +16,13 @@ _NOT_KEPT = {"speed", "eta_seconds"}  # of the running ffmpeg, and gone with it
 _COLUMNS = tuple(field.name for field in fields(Conversion) if field.name not in _NOT_KEPT)
 _NAMES = ", ".join(_COLUMNS)
 
-# S608: these are put together from the names of our own fields, never from input.
 _PUT = (
-    f"INSERT INTO conversions (job_id, {_NAMES})"  # noqa: S608
+    f"INSERT INTO conversions (job_id, {_NAMES})"  # noqa: S608 - the names of our own fields
     f" SELECT id, {', '.join('?' * len(_COLUMNS))} FROM download_jobs WHERE id = ?"
     f" ON CONFLICT (job_id, file_index) DO UPDATE SET {', '.join(f'{x} = excluded.{x}' for x in _COLUMNS)}"
 )
 _OF = (
-    f"SELECT job_id, {_NAMES} FROM conversions"  # noqa: S608
+    f"SELECT job_id, {_NAMES} FROM conversions"  # noqa: S608 - the names of our own fields
     " WHERE job_id IN (SELECT value FROM json_each(?)) ORDER BY job_id, file_index"
 )
 
