@@ -79,11 +79,7 @@ def command(
     jobs, code = many.each(given, one, as_json=as_json)
     if as_json and not quiet:
         many.print_jobs(jobs, single=len(given) == 1)
-    if watch and jobs:
-        from htdl.cli.watch import follow
-
-        return follow(app, [job["id"] for job in jobs], as_json=as_json) or code
-    return code
+    return many.followed(app, jobs, as_json=as_json) or code if watch else code
 
 
 def _fields(

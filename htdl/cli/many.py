@@ -60,6 +60,13 @@ def act(
     return code
 
 
+def followed(app: App, jobs: Sequence[Job], *, as_json: bool) -> int:
+    """Follow what was begun to its end; returns the exit code, 0 where nothing was."""
+    from htdl.cli.watch import follow
+
+    return follow(app, [job["id"] for job in jobs], as_json=as_json) if jobs else 0
+
+
 def print_jobs(jobs: Sequence[Job], *, single: bool) -> None:
     """The object where one was asked for, nothing where that failed; else an array."""
     if not single:
