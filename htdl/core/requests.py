@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from htdl.core import selection
 from htdl.errors import BadRequest
@@ -16,6 +17,8 @@ from htdl.torrent.api import Source, TorrentFile
 TORRENT_NAMESPACE = uuid.UUID(
     "6d6ff1b5-4a36-5e2e-9b7a-3f0a4f1f5c11"
 )  # of ids made from an info-hash (UUIDv5)
+
+NOT_SEEDING: dict[str, Any] = {"seeding": False, "upload_speed": 0, "peers": 0}
 
 _KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")  # names a folder, so nothing that could leave it
 
@@ -136,3 +139,13 @@ def main_path(job: Job, files: Sequence[JobFile]) -> str | None:
     """Where the file to watch is, or will be; None while the files are not known."""
     main = selection.main_file(files)
     return str(Path(job.save_path) / main.path) if main else None
+
+
+def living_of(jobs: Iterable[Job]) -> Job | None:
+    """The first that has not ended."""
+    return next((job for job in jobs if not job.has_ended), None)
+
+
+def called(job: Job) -> str:
+    """The job as messages name it."""
+    return f"job {job.id[:8]} ({job.name})"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
@@ -16,46 +16,41 @@ from typing import Any
 
 import sqlite_utils
 
-from htdl import __version__
 from htdl.config import Config
-from htdl.core import admission, download, payload, requests, selection
+from htdl.core import admission, download, payload, requests, statistics
+from htdl.core.adding import Adding
 from htdl.core.book import Book
 from htdl.core.checks import Checks
 from htdl.core.conversions import Conversions
 from htdl.core.converting import Converting
 from htdl.core.links import Links
 from htdl.core.live import Live
+from htdl.core.requests import NOT_SEEDING, called, living_of
 from htdl.core.saves import DISTRUST
 from htdl.core.shelf import Shelf
 from htdl.core.streams import Streams
 from htdl.core.subtitling import Subtitling
+from htdl.core.views import Views
 from htdl.errors import Refused
 from htdl.events import ENDS, Bus, Kind, Subscription
 from htdl.jobs import (
     AddRequest,
-    Conversion,
     FileRequest,
     Health,
     Job,
-    JobFile,
     JobPatch,
-    JobQuery,
     JobView,
     State,
     Stats,
-    StreamInfo,
-    Subtitle,
     Wanted,
     Wish,
 )
 from htdl.store import cache as kept_rows
 from htdl.store import jobs as rows
 from htdl.store.db import Database
-from htdl.store.resume import Resume
-from htdl.torrent.api import Engine, Source
+from htdl.torrent.api import Engine
 
 WISH_SECONDS = 10.0
-_NOT_SEEDING: dict[str, Any] = {"seeding": False, "upload_speed": 0, "peers": 0}
 
 
 class Service:
@@ -79,6 +74,15 @@ class Service:
         self._engine = engine
         self._started = monotonic()
         self._checks = Checks(db, book, engine)
+        self._adding = Adding(db, book, engine, lambda: self.config)
+        self.views = Views(book, self.streams, self.links, self.conversions, self.subtitling, self.live)
+        # the questions about jobs, under one roof with the verbs
+        self.jobs = self.views.jobs
+        self.get = self.views.get
+        self.by_video = self.views.by_video
+        self.stream = self.views.stream
+        self.shown_part = self.views.shown_part
+        self.view = self.views.view
 
     # --- questions ---
 
@@ -89,96 +93,12 @@ class Service:
     def subscribe(self) -> Subscription:
         return self._bus.subscribe()
 
-    async def jobs(self, query: JobQuery) -> tuple[list[JobView], int]:
-        """The jobs, and how many there would be without the query's limit."""
-        jobs, total = await self._book.listing(query)
-        return [self._view(job, files) for job, files in jobs], total
-
-    async def get(self, prefix: str) -> JobView:
-        return await self._shown(await self._book.find(prefix))
-
-    async def by_video(self, video_id: str) -> JobView:
-        return await self._shown(await self._book.by_video(video_id))
-
-    async def stream(self, prefix: str, index: int | None = None) -> StreamInfo:
-        """Where a job's file can be watched, the main one's where none is named, and whether it can be yet.
-
-        Raises NoSuchJob (`no_such_file`), Refused for a file that is not downloaded.
-        """
-        job = await self._book.find(prefix)
-        files = await self._book.files_of(job)
-        file = self.streams.file(job, files, index) if files and not _is_gone(job) else None
-        if file:
-            self.streams.attend(job.id, file.index)
-        said = await self.subtitling.kept(job)
-        subtitles = self.links.subtitles(job.id, file, said) if file else ()
-        return StreamInfo(
-            job=job.id,
-            file=file.index if file else None,
-            url=self.links.video(job.id, file) if file else None,
-            page_url=self.links.page(job.id, index),
-            m3u_url=self.links.playlist(job.id),
-            file_path=str(Path(job.save_path) / file.path) if file else None,
-            readiness=self.streams.readiness(job, files, file.index if file else None),
-            subtitles=tuple(x for x in subtitles if x.url),
-        )
-
-    async def shown_part(self, prefix: str, index: int, name: str) -> Path:
-        """Where a part of what is shown of a file while it is converted lies.  Raises NoSuchJob, Refused."""
-        job = await self._book.find(prefix)
-        return await self.live.part(job, self.streams.file(job, await self._book.files_of(job), index), name)
-
-    def view(self, job: Job) -> JobView:
-        return self._view(job, self._book.files.get(job.id, ()))
-
-    async def _shown(self, job: Job) -> JobView:
-        return self._view(
-            job,
-            await self._book.files_of(job),
-            await self.conversions.kept(job),
-            await self.subtitling.kept(job),
-        )
-
-    def _view(
-        self,
-        job: Job,
-        files: tuple[JobFile, ...],
-        conversions: tuple[Conversion, ...] | None = None,
-        subtitles: tuple[Subtitle, ...] | None = None,
-    ) -> JobView:
-        """Without `conversions` and `subtitles`, which only a look at the database tells of a job that has
-        ended, those that are in memory.
-        """
-        said = self.subtitling.of(job.id) if subtitles is None else subtitles
-        known = self.conversions.of(job.id) if conversions is None else conversions
-        main = None if _is_gone(job) else selection.main_file(files)
-        return JobView(
-            job=job,
-            files=files,
-            readiness=self.streams.readiness(job, files),
-            stream_url=self.links.video(job.id, main) if main else None,
-            conversion=next((x for x in known if main and x.file_index == main.index), None),
-            conversions=known,
-            subtitles=self.links.subtitles(job.id, main, said) if main else (),
-        )
-
     async def stats(self) -> Stats:
-        totals = await self._db.read(rows.totals)
-        jobs = self._book.living.values()
-        return Stats(
-            by_status=totals.by_status,
-            success_rate=totals.success_rate,
-            average_seconds=totals.average_seconds,
-            downloaded_bytes=totals.downloaded_bytes,
-            uploaded_bytes=totals.uploaded_bytes,
-            download_speed=sum(job.download_speed for job in jobs),
-            upload_speed=sum(job.upload_speed for job in jobs),
-            active=sum(job.status is State.DOWNLOADING for job in jobs),
-            waiting=sum(job.status is State.PENDING for job in jobs),
-            seeding=sum(job.seeding for job in jobs),
+        return statistics.summed(
+            await self._db.read(rows.totals),
+            self._book.living.values(),
             disk_free_bytes=admission.free_bytes(self.config.torrent.download_path),
-            uptime_seconds=round(monotonic() - self._started, 1),
-            version=__version__,
+            uptime_seconds=monotonic() - self._started,
         )
 
     async def health(self) -> Health:
@@ -187,53 +107,9 @@ class Service:
     # --- verbs ---
 
     async def add(self, request: AddRequest) -> tuple[JobView, bool]:
-        """A new job, or the one that has this torrent already (then False): a living one, or a complete one
-        with its files.
-
-        Raises BadSource, BadRequest.
-        """
-        await self._book.loaded.wait()
-        requests.check(request)
-        source = await self._engine.inspect(request.torrent or request.source or "")
-        files = requests.files_of(source, requests.wanted(request))
-        download_path = self.config.torrent.download_path
-        fresh = requests.new_job(request, source, files, download_path, self._book.now())
-        # files of a job that was forgotten, say
-        is_in_use = await asyncio.to_thread(_is_in_use, Path(fresh.save_path), files)
-
-        complete = await self._complete_one(source, request)
-
-        def insert(db: sqlite_utils.Database) -> tuple[Job, bool]:
-            same = rows.same_torrent(db, source.info_hash, source.info_hash_v2)
-            if living := _living_of(same):
-                _reject_cancelled(living)
-                return living, False
-            for job in same:
-                if complete and job.id == complete.id and requests.is_kept(job):
-                    return job, False
-            # what is on disk from an ended job is verified there, not fetched again
-            home = next((job.save_path for job in same if job.save_path), None)
-            if home is None:
-                home = requests.free_folder(fresh, is_taken=is_in_use or rows.has_folder(db, fresh.save_path))
-            rows.update(db, [replace(job, **_NOT_SEEDING) for job in same if job.seeding])
-            job = replace(fresh, position=rows.next_position(db), save_path=home)
-            job = replace(job, file_path=requests.main_path(job, files))
-            rows.insert(db, job, files, Resume(source.resume, self._book.now(), None))
-            return job, True
-
-        job, is_new = await self._book.add(insert)
-        return await self._shown(job), is_new
-
-    async def _complete_one(self, source: Source, request: AddRequest) -> Job | None:
-        """The job that has fetched all that is asked for, and whose files are there still."""
-        for job in await self._db.read(rows.same_torrent, source.info_hash, source.info_hash_v2):
-            if not requests.is_kept(job):
-                continue
-            files = await self._book.files_of(job)
-            is_given = bool(files) and requests.gives(job, files, request)
-            if is_given and await asyncio.to_thread(payload.is_whole, Path(job.save_path), files):
-                return job
-        return None
+        """The job of a torrent, and whether it is new, see `Adding.add`."""
+        job, is_new = await self._adding.add(request)
+        return await self.views.shown(job), is_new
 
     async def pause(self, prefix: str) -> JobView:
         """Let a job stand still; returns once it does."""
@@ -253,11 +129,11 @@ class Service:
         job = await self._find(prefix)
         if job.has_ended and not (delete or job.seeding):
             raise Refused(
-                f"{_called(job)} is {job.status} already",
+                f"{called(job)} is {job.status} already",
                 hint="`htdl remove` forgets it, `htdl cancel --delete` removes its data",
             )
         if job.has_ended and not delete:
-            return await self._change(job, **_NOT_SEEDING)
+            return await self._change(job, **NOT_SEEDING)
         if delete:
             await self._reject_shared(job)
         return await self._wish(
@@ -274,22 +150,22 @@ class Service:
         job = await self._find(prefix)
         if not job.has_ended:
             self._engine.reannounce(job.id)
-            return await self._shown(job)
+            return await self.views.shown(job)
         if job.delete_data:
-            raise Refused(f"the data of {_called(job)} are being removed", hint="try again in a moment")
+            raise Refused(f"the data of {called(job)} are being removed", hint="try again in a moment")
 
         def alone(db: sqlite_utils.Database) -> None:
             same = [x for x in rows.same_torrent(db, job.info_hash, job.info_hash_v2) if x.id != job.id]
-            if other := _living_of(same):
+            if other := living_of(same):
                 raise Refused(
-                    f"{_called(other)} has this torrent by now", hint=f"see `htdl show {other.id[:8]}`"
+                    f"{called(other)} has this torrent by now", hint=f"see `htdl show {other.id[:8]}`"
                 )
 
         for other in await self._db.read(rows.same_torrent, job.info_hash, job.info_hash_v2):
             if other.seeding:  # one job at a time has a torrent, and the one that fetches goes first
-                await self._book.change(other.id, **_NOT_SEEDING)
+                await self._book.change(other.id, **NOT_SEEDING)
         resume, files = await self._book.resume_of(job.id), await self._book.files_of(job)
-        fields: dict[str, Any] = {**_NOT_SEEDING, "file_path": requests.main_path(job, files)}
+        fields: dict[str, Any] = {**NOT_SEEDING, "file_path": requests.main_path(job, files)}
         if job.status is State.COMPLETED:
             files = requests.emptied(files)
             fields |= {"progress": 0, "done_bytes": 0}
@@ -312,12 +188,12 @@ class Service:
 
     async def convert(self, prefix: str, wanted: Wanted) -> JobView:
         """Make of a job's videos what is wanted, see `Converting.convert`."""
-        return await self._shown(await self.converting.convert(prefix, wanted))
+        return await self.views.shown(await self.converting.convert(prefix, wanted))
 
     async def convert_file(self, request: FileRequest) -> tuple[JobView, bool]:
         """A job of a file outside any job, see `Converting.convert_file`."""
         job, is_new = await self.converting.convert_file(request)
-        return await self._shown(job), is_new
+        return await self.views.shown(job), is_new
 
     async def pin(self, prefix: str) -> JobView:
         """Keep a job's videos for as long as it is pinned, whether anybody watches them or not."""
@@ -333,18 +209,18 @@ class Service:
         job = await self._book.change(
             job.id, pinned=is_pinned, also=lambda db: kept_rows.pin(db, job.id, is_pinned)
         )
-        return await self._shown(job)
+        return await self.views.shown(job)
 
     async def remove(self, prefix: str, *, delete: bool = False) -> JobView:
         """Forget an ended job; its data stay, but with `delete`."""
         job = await self._find(prefix)
         if not job.has_ended:
-            raise Refused(f"{_called(job)} has not ended", hint=f"`htdl cancel {job.id[:8]}` first")
-        view = await self._shown(job)
+            raise Refused(f"{called(job)} has not ended", hint=f"`htdl cancel {job.id[:8]}` first")
+        view = await self.views.shown(job)
         if delete:
             await self._reject_shared(job)
         if job.seeding:
-            await self._book.change(job.id, **_NOT_SEEDING)
+            await self._book.change(job.id, **NOT_SEEDING)
         if delete or job.delete_data:
             await self.delete_payload(job)
         await self._book.remove(job)
@@ -373,7 +249,7 @@ class Service:
         self._engine.set_limits(
             job.id, max_download_speed=job.max_download_speed, max_upload_speed=job.max_upload_speed
         )
-        return await self._shown(job)
+        return await self.views.shown(job)
 
     async def _reject_shared(self, job: Job) -> None:
         """Raises Refused while another job has the same files: a torrent added again keeps its folder."""
@@ -382,7 +258,7 @@ class Service:
             has_files = not other.has_ended or other.seeding or is_whole
             if other.id != job.id and other.save_path == job.save_path and has_files:
                 raise Refused(
-                    f"the data of {_called(job)} are those of {_called(other)} too",
+                    f"the data of {called(job)} are those of {called(other)} too",
                     hint=f"leave them there, or forget that job first: `htdl remove {other.id[:8]}`",
                 )
 
@@ -403,10 +279,10 @@ class Service:
             await self._book.change(job.id, **wish)
             if self.last_tick_seconds:  # there is a runner, who does it
                 await _come_true(job.id, is_so, events)
-        return await self._shown(await self._book.find(job.id))
+        return await self.views.shown(await self._book.find(job.id))
 
     async def _change(self, job: Job, **fields: Any) -> JobView:
-        return await self._shown(await self._book.change(job.id, Kind.CHANGED, **fields))
+        return await self.views.shown(await self._book.change(job.id, Kind.CHANGED, **fields))
 
     async def _find(self, prefix: str) -> Job:
         await self._book.loaded.wait()
@@ -416,7 +292,7 @@ class Service:
         job = await self._find(prefix)
         if job.has_ended or job.wish is Wish.CANCEL:
             state = job.status if job.has_ended else "being cancelled"
-            raise Refused(f"cannot {verb} {_called(job)}: it is {state}", hint=hint)
+            raise Refused(f"cannot {verb} {called(job)}: it is {state}", hint=hint)
         return job
 
 
@@ -427,41 +303,3 @@ async def _come_true(job_id: str, is_so: Callable[[Job], bool], events: Subscrip
             async for event in events:
                 if event.job.id == job_id and (is_so(event.job) or event.kind in ENDS):
                     return
-
-
-def _is_gone(job: Job) -> bool:
-    """Whether it was complete, and its files were removed since."""
-    return job.status is State.COMPLETED and job.file_path is None
-
-
-def _is_in_use(folder: Path, files: Sequence[JobFile]) -> bool:
-    """Whether something there could be written over.  Files of the same names and sizes are taken for the
-    torrent's own, and verified; of a magnet no names are known.
-    """
-    try:
-        if not any(folder.iterdir()):
-            return False
-    except OSError:  # there is none, or nothing can be written there either
-        return False
-    return not files or any(_differs(folder / file.path, file.size) for file in files)
-
-
-def _differs(path: Path, size: int) -> bool:
-    try:
-        return path.lstat().st_size != size
-    except OSError:  # it is not there
-        return False
-
-
-def _living_of(jobs: list[Job]) -> Job | None:
-    return next((job for job in jobs if not job.has_ended), None)
-
-
-def _reject_cancelled(job: Job) -> None:
-    """Raises Refused for a job that is about to end, and so of no use to who asks for its torrent."""
-    if job.wish is Wish.CANCEL:
-        raise Refused(f"{_called(job)} has this torrent and is being cancelled", hint="try again in a moment")
-
-
-def _called(job: Job) -> str:
-    return f"job {job.id[:8]} ({job.name})"

@@ -1,0 +1,113 @@
+"""What the socket shows of jobs: each with its files, its verdict, its addresses, and what is made of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from htdl.core import selection
+from htdl.core.book import Book
+from htdl.core.conversions import Conversions
+from htdl.core.links import Links
+from htdl.core.live import Live
+from htdl.core.streams import Streams
+from htdl.core.subtitling import Subtitling
+from htdl.jobs import Conversion, Job, JobFile, JobQuery, JobView, State, StreamInfo, Subtitle
+
+
+class Views:
+    """The questions about jobs.  Those that name one take any unique prefix of its id, or its video's id."""
+
+    def __init__(
+        self,
+        book: Book,
+        streams: Streams,
+        links: Links,
+        conversions: Conversions,
+        subtitling: Subtitling,
+        live: Live,
+    ) -> None:
+        self._book = book
+        self._streams = streams
+        self._links = links
+        self._conversions = conversions
+        self._subtitling = subtitling
+        self._live = live
+
+    async def jobs(self, query: JobQuery) -> tuple[list[JobView], int]:
+        """The jobs, and how many there would be without the query's limit."""
+        jobs, total = await self._book.listing(query)
+        return [self._view(job, files) for job, files in jobs], total
+
+    async def get(self, prefix: str) -> JobView:
+        return await self.shown(await self._book.find(prefix))
+
+    async def by_video(self, video_id: str) -> JobView:
+        return await self.shown(await self._book.by_video(video_id))
+
+    async def stream(self, prefix: str, index: int | None = None) -> StreamInfo:
+        """Where a job's file can be watched, the main one's where none is named, and whether it can be yet.
+
+        Raises NoSuchJob (`no_such_file`), Refused for a file that is not downloaded.
+        """
+        job = await self._book.find(prefix)
+        files = await self._book.files_of(job)
+        file = self._streams.file(job, files, index) if files and not _is_gone(job) else None
+        if file:
+            self._streams.attend(job.id, file.index)
+        said = await self._subtitling.kept(job)
+        subtitles = self._links.subtitles(job.id, file, said) if file else ()
+        return StreamInfo(
+            job=job.id,
+            file=file.index if file else None,
+            url=self._links.video(job.id, file) if file else None,
+            page_url=self._links.page(job.id, index),
+            m3u_url=self._links.playlist(job.id),
+            file_path=str(Path(job.save_path) / file.path) if file else None,
+            readiness=self._streams.readiness(job, files, file.index if file else None),
+            subtitles=tuple(x for x in subtitles if x.url),
+        )
+
+    async def shown_part(self, prefix: str, index: int, name: str) -> Path:
+        """Where a part of what is shown of a file while it is converted lies.  Raises NoSuchJob, Refused."""
+        job = await self._book.find(prefix)
+        file = self._streams.file(job, await self._book.files_of(job), index)
+        return await self._live.part(job, file, name)
+
+    def view(self, job: Job) -> JobView:
+        return self._view(job, self._book.files.get(job.id, ()))
+
+    async def shown(self, job: Job) -> JobView:
+        return self._view(
+            job,
+            await self._book.files_of(job),
+            await self._conversions.kept(job),
+            await self._subtitling.kept(job),
+        )
+
+    def _view(
+        self,
+        job: Job,
+        files: tuple[JobFile, ...],
+        conversions: tuple[Conversion, ...] | None = None,
+        subtitles: tuple[Subtitle, ...] | None = None,
+    ) -> JobView:
+        """Without `conversions` and `subtitles`, which only a look at the database tells of a job that has
+        ended, those that are in memory.
+        """
+        said = self._subtitling.of(job.id) if subtitles is None else subtitles
+        known = self._conversions.of(job.id) if conversions is None else conversions
+        main = None if _is_gone(job) else selection.main_file(files)
+        return JobView(
+            job=job,
+            files=files,
+            readiness=self._streams.readiness(job, files),
+            stream_url=self._links.video(job.id, main) if main else None,
+            conversion=next((x for x in known if main and x.file_index == main.index), None),
+            conversions=known,
+            subtitles=self._links.subtitles(job.id, main, said) if main else (),
+        )
+
+
+def _is_gone(job: Job) -> bool:
+    """Whether it was complete, and its files were removed since."""
+    return job.status is State.COMPLETED and job.file_path is None
