@@ -37,6 +37,30 @@ def test_the_xdg_folders_are_used(place: Place, variable: str, rest: str) -> Non
     assert place({variable: "/xdg"}) == Path("/xdg") / rest
 
 
+@pytest.mark.parametrize(
+    ("place", "variable", "rest"),
+    [
+        (paths.socket_path, "RUNTIME_DIRECTORY", "htdl.sock"),
+        (paths.config_path, "CONFIGURATION_DIRECTORY", "config.toml"),
+        (paths.state_dir, "STATE_DIRECTORY", ""),
+        (paths.data_dir, "STATE_DIRECTORY", ""),
+        (paths.cache_dir, "CACHE_DIRECTORY", ""),
+    ],
+)
+def test_a_units_folders_go_before_those_of_a_user(place: Place, variable: str, rest: str) -> None:
+    users = dict.fromkeys(("XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME"), "/user")
+    assert place({**users, variable: "/var/x/other:/var/x/htdl"}) == Path("/var/x/htdl") / rest
+    if place is not paths.data_dir and place is not paths.cache_dir:
+        explicit = f"HTDL_{place.__name__.upper().removesuffix('_PATH')}"
+        assert place({variable: "/var/x/htdl", explicit: "/mine"}) == Path("/mine")
+
+
+@pytest.mark.parametrize("value", ["/var/lib/jukebox", "htdl", ":", "/a/htdl/b"])
+def test_the_folders_of_another_programs_unit_are_left_to_it(value: str) -> None:
+    environ = {"STATE_DIRECTORY": value, "XDG_STATE_HOME": "/xdg"}
+    assert paths.state_dir(environ) == Path("/xdg/htdl")
+
+
 @pytest.mark.parametrize("value", ["", "relative/folder", "."])
 def test_a_relative_xdg_folder_is_ignored(value: str) -> None:
     """The specification: "If an implementation encounters a relative path [...] ignore it"."""
