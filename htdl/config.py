@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -100,7 +101,19 @@ class Cache(_Section, frozen=True, kw_only=True):
 
 
 class Watch(_Section, frozen=True, kw_only=True):
-    paths: tuple[Path, ...] = ()
+    paths: tuple[Path, ...] = ()  # folders; a .torrent or .magnet file that is put there is added
+    start_paused: bool = False
+    poll_seconds: Seconds = 15  # between two looks, for a network share tells nobody what others put there
+
+
+class Hooks(_Section, frozen=True, kw_only=True):
+    """Each is a program and its arguments, one text each; empty for none.  No shell reads them."""
+
+    on_added: tuple[str, ...] = ()
+    on_ready: tuple[str, ...] = ()  # can be watched from now on
+    on_completed: tuple[str, ...] = ()
+    on_failed: tuple[str, ...] = ()
+    timeout_seconds: Seconds = 60  # then it is ended, with all that it has started
 
 
 class Log(_Section, frozen=True, kw_only=True):
@@ -114,6 +127,7 @@ class Config(_Section, frozen=True, kw_only=True):
     conversion: Conversion
     cache: Cache
     watch: Watch
+    hooks: Hooks
     log: Log
 
 
@@ -267,6 +281,8 @@ def _from_text(text: str, kind: Any, variable: str, faults: list[Fault]) -> Any:
         return False
     if kind == tuple[Path, ...]:
         return [x for x in text.split(":") if x]
+    if kind == tuple[str, ...]:
+        return _words(text, variable, faults)
     try:
         return int(text)
     except ValueError:
@@ -275,6 +291,15 @@ def _from_text(text: str, kind: Any, variable: str, faults: list[Fault]) -> Any:
         return float(text)
     except ValueError:
         return text  # the section's own check names what it should have been
+
+
+def _words(text: str, variable: str, faults: list[Fault]) -> list[str]:
+    """A program and its arguments, quoted as for a shell."""
+    try:
+        return shlex.split(text)
+    except ValueError as exc:
+        faults.append(Fault(variable, f"cannot be split into words: {exc}".lower()))
+        return []
 
 
 def _section(
@@ -332,6 +357,16 @@ def _check_one(key: str, value: Any) -> None:
     choices = _CHOICES.get(key)
     if choices and value not in choices:
         raise ValueError(f"{value!r} is none of {', '.join(choices)}" + _did_you_mean(str(value), choices))
+    if key.startswith("hooks.on_") and value:
+        _check_program(value)
+
+
+def _check_program(command: tuple[str, ...]) -> None:
+    """Raises ValueError for what cannot be a program and its arguments."""
+    if not command[0] or any("\0" in word for word in command):
+        raise ValueError(f"{list(command)!r:.200} names no program")
+    if "/" in command[0] and not command[0].startswith("/"):
+        raise ValueError(f"{command[0]!r} is not an absolute path")
 
 
 def _check_together(built: Mapping[str, _Section | None], faults: list[Fault]) -> None:

@@ -85,6 +85,8 @@ def test_what_the_file_says_goes_before_the_default_and_the_environment_before_b
         ("HTDL_STORAGE_MIN_FREE", "5000", "storage.min_free", 5000),
         ("HTDL_WATCH_PATHS", "/a:/b", "watch.paths", ("/a", "/b")),
         ("HTDL_WATCH_PATHS", "", "watch.paths", ()),
+        ("HTDL_HOOKS_ON_READY", "/bin/say 'a film'", "hooks.on_ready", ("/bin/say", "a film")),
+        ("HTDL_HOOKS_ON_READY", "", "hooks.on_ready", ()),
         ("HTDL_LOG_LEVEL", "debug", "log.level", "debug"),
         ("HTDL_TORRENT_LISTEN_INTERFACE", "127.0.0.1", "torrent.listen_interface", "127.0.0.1"),
     ],
@@ -102,6 +104,7 @@ def test_the_environment_is_read_by_the_kind_of_the_key(
         ("HTDL_TORRENT_DHT_ENABLED", "maybe", "neither true nor false"),
         ("HTDL_STREAM_PORT", "99999", "<= 65535"),
         ("HTDL_TORRENT_DOWNLOAD_PATH", "films", "not an absolute path"),
+        ("HTDL_HOOKS_ON_ADDED", "say 'a", "no closing quotation"),
     ],
 )
 def test_a_fault_in_the_environment_is_named(variable: str, text: str, words: str) -> None:
@@ -194,6 +197,11 @@ key = 1
         ("[torrent]\nseed_ratio = nan", "seed_ratio"),
         ("[watch]\npaths = ['x']", "not an absolute path"),
         ("[watch]\npaths = ['~nobody-has-this-name/x']", "unknown user"),
+        ("[hooks]\non_added = '/bin/true'", "array"),
+        ("[hooks]\non_added = ['']", "names no program"),
+        ('[hooks]\non_added = ["say", "a\\u0000b"]', "names no program"),
+        ("[hooks]\non_added = ['bin/say']", "'bin/say' is not an absolute path"),
+        ("[hooks]\ntimeout_seconds = 0", ">= 1"),
         ("[cache]\nmax_size = '2000000T'", "too large"),
         (f"[cache]\nmax_size = {1 << 63}", "too large"),
         (f"[cache]\nmax_size = '{'9' * 400}'", "too large"),
