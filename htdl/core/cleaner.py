@@ -19,7 +19,7 @@ import sqlite_utils
 from htdl.config import Config
 from htdl.core import cleaning, keeping, payload
 from htdl.core.book import Book, Clock, utc_now
-from htdl.core.cleaning import VIDEOS, Kept, Kind, Removal
+from htdl.core.cleaning import VIDEOS, Holding, Kept, Kind, Removal
 from htdl.core.keeping import Rows
 from htdl.errors import HtdlError, NoSuchJob
 from htdl.jobs import CachedVideo, Job
@@ -77,9 +77,7 @@ class Cleaner:
     async def sweep(self) -> list[Removal]:
         """Remove what is to go now; returns what went.  Raises HtdlError when the database cannot be used."""
         config = self._config()
-        rows = await self._db.read(keeping.read)
-        found = await asyncio.to_thread(keeping.find, rows, config, self._busy())
-        left = {x.path: replace(x, in_use=True) if self._in_use(x.path) else x for x in found}
+        rows, left = await self._look(config)
         went: list[Removal] = []
         while removals := await asyncio.to_thread(self._decide, config, list(left.values())):
             for one in removals:
@@ -88,6 +86,19 @@ class Cleaner:
                 else:  # it stays, and something else goes where room is short
                     left[one.video.path] = replace(one.video, in_use=True)
         return went
+
+    async def holding(self) -> Holding:
+        """What is kept now, and what `sweep` would free.  Raises HtdlError when the database cannot be used."""
+        config = self._config()
+        _, left = await self._look(config)
+        videos = list(left.values())
+        return cleaning.holding(videos, await asyncio.to_thread(self._decide, config, videos))
+
+    async def _look(self, config: Config) -> tuple[Rows, dict[str, Kept]]:
+        """The rows, and all that is kept by path."""
+        rows = await self._db.read(keeping.read)
+        found = await asyncio.to_thread(keeping.find, rows, config, self._busy())
+        return rows, {x.path: replace(x, in_use=True) if self._in_use(x.path) else x for x in found}
 
     def _decide(self, config: Config, videos: Sequence[Kept]) -> list[Removal]:
         return cleaning.decide(

@@ -52,6 +52,18 @@ class Removal:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """What is kept, in numbers: a video counts once, however many files it has.  `removable_bytes` is what the
+    next cleaning would free.
+    """
+
+    videos: int = 0
+    bytes: int = 0
+    pinned_bytes: int = 0
+    removable_bytes: int = 0
+
+
 def decide(
     videos: Sequence[Kept], *, now: datetime, ttl_days: int, max_size: int, used: int
 ) -> list[Removal]:
@@ -75,6 +87,19 @@ def decide(
 def used(videos: Iterable[Kept]) -> int:
     """Bytes that these take on disk, those with several names counted once."""
     return sum({video.data: video.bytes for video in videos}.values())
+
+
+def holding(videos: Sequence[Kept], removals: Iterable[Removal]) -> Holding:
+    """`removals` are what was decided of these."""
+    gone = {x.video.path for x in removals}
+    total = used(videos)
+    there = [x for x in videos if x.kind in VIDEOS and x.bytes]
+    return Holding(
+        videos=len({(x.job, x.file) if x.job and x.file is not None else x.path for x in there}),
+        bytes=total,
+        pinned_bytes=used(x for x in videos if x.pinned),
+        removable_bytes=total - used(x for x in videos if x.path not in gone),
+    )
 
 
 def size(count: int) -> str:

@@ -127,6 +127,18 @@ async def test_what_nobody_watches_goes_with_all_that_hangs_on_it(
     assert await kept.sweep() == []
 
 
+async def test_what_is_kept_and_would_go_is_told_before_it_goes(kept: Cache) -> None:
+    await kept.keep(1)
+    pinned = await kept.keep(2)
+    await kept.world.db.run(cache.pin, pinned.id, True)
+    told = await kept.cleaner.holding()
+    assert (told.videos, told.removable_bytes > 2 * SIZE) == (2, True)
+    assert 2 * SIZE <= told.pinned_bytes < told.bytes
+    assert await kept.sweep()
+    left = await kept.cleaner.holding()
+    assert (left.videos, left.bytes, left.removable_bytes) == (1, told.bytes - told.removable_bytes, 0)
+
+
 async def test_over_the_quota_the_source_of_a_converted_job_goes_first(kept: Cache) -> None:
     old, seeding = await kept.keep(1, watched=NEW), await kept.keep(2, seeding=True)
     await kept.world.book.load()

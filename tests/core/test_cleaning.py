@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from htdl.core.cleaning import VIDEOS, Kept, Kind, Removal, decide, size, used
+from htdl.core.cleaning import VIDEOS, Holding, Kept, Kind, Removal, decide, holding, size, used
 
 NOW = datetime(2024, 5, 31, 12, tzinfo=UTC)
 GIB = 1 << 30
@@ -116,6 +116,17 @@ def test_side_files_go_with_the_last_video_of_their_job() -> None:
 
 def test_a_clock_that_was_set_back_removes_nothing_by_age() -> None:
     assert not gone(kept("a", -400), ttl_days=1)
+
+
+def test_what_is_kept_is_summed_up_with_what_would_go() -> None:
+    both = [kept("a", 40, job="j"), kept("b", 40, job="j", kind=Kind.SOURCE, data=(1, 2), bytes=2 * GIB)]
+    linked = [kept("c", 1, data=(1, 1)), kept("d", 1, data=(1, 1), job="c", kind=Kind.SOURCE, pinned=True)]
+    videos = [*both, *linked, kept("e", 50, pinned=True), kept("lost", 50, bytes=0, data=None)]
+    removals = decide(videos, now=NOW, ttl_days=30, max_size=0, used=used(videos))
+    assert holding(videos, removals) == Holding(
+        videos=3, bytes=5 * GIB, pinned_bytes=2 * GIB, removable_bytes=3 * GIB
+    )
+    assert holding([], []) == Holding()
 
 
 @pytest.mark.parametrize(
