@@ -43,6 +43,8 @@ class Alerts:
         self._ask = ask
         self._reject = reject
         self.listen_trouble: str | None = None  # while it listens nowhere
+        self.listening: dict[tuple[str, int], None] = {}  # addresses and ports, oldest first
+        self.counted: list[asyncio.Future[dict[str, int]]] = []  # who waits for the session's counters
 
     def handle(self, alert: libtorrent.alert) -> None:
         handler = _HANDLERS.get(type(alert))
@@ -194,12 +196,19 @@ class Alerts:
 
     def _on_listening(self, alert: libtorrent.listen_succeeded_alert) -> None:
         self.listen_trouble = None
+        self.listening[alert.address, alert.port] = None
         log.debug("listening on=%s %s:%d", alert.socket_type, alert.address, alert.port)
 
     def _on_not_listening(self, alert: libtorrent.listen_failed_alert) -> None:
         interface, why = alert.listen_interface(), alert.error.message()
         self.listen_trouble = f"cannot listen on {interface or 'any interface'}, port {alert.port}: {why}"
         log.warning("cannot listen interface=%s port=%d: %s", interface, alert.port, why)
+
+    def _on_stats(self, alert: libtorrent.session_stats_alert) -> None:
+        waiting, self.counted = [x for x in self.counted if not x.done()], []
+        counters = dict(alert.values) if waiting else {}
+        for future in waiting:
+            future.set_result(counters)
 
     def _on_dropped(self, alert: libtorrent.alerts_dropped_alert) -> None:
         log.warning("libtorrent dropped alerts; numbers may lag")
@@ -231,5 +240,6 @@ _HANDLERS: dict[type, Callable[[Alerts, Any], None]] = {
     lt.tracker_reply_alert: Alerts._on_tracker_reply,
     lt.listen_succeeded_alert: Alerts._on_listening,
     lt.listen_failed_alert: Alerts._on_not_listening,
+    lt.session_stats_alert: Alerts._on_stats,
     lt.alerts_dropped_alert: Alerts._on_dropped,
 }

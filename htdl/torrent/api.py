@@ -79,6 +79,20 @@ class Status:
     tracker_error: str | None  # the last announce to every tracker failed; the last reason
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """How the session stands towards its peers.  Counts of connections are since its start."""
+
+    port: int | None  # where it listens for peers; None: nowhere
+    addresses: tuple[str, ...]  # that it listens on at this port
+    incoming: int  # connections that peers opened
+    peers: int  # connected now
+    dht_nodes: int  # known now
+    trackers_good: int  # that answered last time, of all torrents that are held
+    trackers_bad: int  # that did not
+    tracker_error: str | None  # what one of these said
+
+
 @dataclass(frozen=True, slots=True)
 class TorrentEvent:
     key: str
@@ -184,6 +198,9 @@ class Engine(Protocol):
 
     def trouble(self) -> str | None:
         """Why peers cannot reach it, in words, or None."""
+
+    async def network(self) -> Network:
+        """How it stands towards its peers, as of now.  Only of one that has started."""
 
     def held(self) -> set[str]:
         """The torrents it holds."""

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from htdl.config import Torrent as TorrentConfig
 from htdl.errors import HtdlError, Refused
-from htdl.torrent import fetch, inspection, order, resume, settings, sources
+from htdl.torrent import fetch, inspection, network, order, resume, settings, sources
 from htdl.torrent._lt import lt
 from htdl.torrent.alerts import Alerts
-from htdl.torrent.api import GotMetadata, Listener, Metadata, Source, Status, TorrentEvent
+from htdl.torrent.api import GotMetadata, Listener, Metadata, Network, Source, Status, TorrentEvent
 from htdl.torrent.held import SAVE, SAVE_CHANGED, Addition, Held, Torrents, identity
 from htdl.torrent.pieces import Pieces
 from htdl.torrent.session import Session
@@ -203,6 +203,15 @@ class LibtorrentEngine:
 
     def trouble(self) -> str | None:
         return self._alerts.listen_trouble
+
+    async def network(self) -> Network:
+        counted: asyncio.Future[dict[str, int]] = self._loop.create_future()
+        self._alerts.counted.append(counted)
+        self._session.lt.post_session_stats()
+        port = await asyncio.to_thread(self._session.lt.listen_port)
+        answers = [answer for torrent in self._torrents for answer in torrent.tracker_answers.items()]
+        counters = await self._answer(counted)
+        return network.of(counters or {}, port, list(self._alerts.listening), answers)
 
     def held(self) -> set[str]:
         return self._torrents.keys()

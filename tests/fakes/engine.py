@@ -8,7 +8,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from htdl.errors import BadSource
-from htdl.torrent.api import Failed, Finished, GotMetadata, Listener, Metadata, NoRoom, Source, Status
+from htdl.torrent.api import (
+    Failed,
+    Finished,
+    GotMetadata,
+    Listener,
+    Metadata,
+    Network,
+    NoRoom,
+    Source,
+    Status,
+)
 from htdl.torrent.pieces import Pieces
 
 
@@ -155,6 +165,18 @@ class FakeEngine:
 
     def trouble(self) -> str | None:
         return None
+
+    async def network(self) -> Network:
+        return Network(
+            port=6881,
+            addresses=("0.0.0.0",),
+            incoming=0,
+            peers=0,
+            dht_nodes=0,
+            trackers_good=0,
+            trackers_bad=0,
+            tracker_error=None,
+        )
 
     def held(self) -> set[str]:
         if self.is_broken:
