@@ -56,6 +56,24 @@ _RETRY_SECONDS = 0.2  # between two tries to reach a daemon that is being restar
 _PATIENCE_SECONDS = 60.0  # how long `wait` and `start_download` let a daemon be away
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Place:
+    """How far one has heard the events of one run of the daemon; no `instance` is nothing heard."""
+
+    instance: str
+    seq: int
+
+    def after(self, event: Mapping[str, Any]) -> Place:
+        """The place after this line of a stream."""
+        return Place(event.get("instance", self.instance), event["seq"])
+
+    def query(self) -> list[tuple[str, str]]:
+        return [("since", str(self.seq)), ("instance", self.instance)] if self.instance else []
+
+
+NOWHERE = Place("", 0)
+
+
 class Client:
     """`socket` is this user's daemon where not given; `timeout` is how many seconds one answer may take."""
 
@@ -221,15 +239,23 @@ class Client:
     # Following
 
     def events(
-        self, job_ids: Iterable[str] = (), *, reconnect_seconds: float = 0.0
+        self,
+        job_ids: Iterable[str] = (),
+        *,
+        reconnect_seconds: float = 0.0,
+        since: Place | None = None,
     ) -> Iterator[dict[str, Any]]:
-        """The state now, {"event": "state", "seq", "jobs"}, then every change, {"event", "seq", "job"}, as
-        `wire` writes them; only of `job_ids` where given.
+        """The state now, {"event": "state", "seq", "instance", "jobs"}, then every change, {"event", "seq",
+        "job"}, as `wire` writes them; only of `job_ids` where given.
 
         It ends when the daemon does.  With `reconnect_seconds` a daemon that was there may be away for so
-        long: then it goes on with a fresh state, else it raises NoDaemon.
+        long: then it goes on where it was, or, if the daemon does not know any more what came since, with a
+        fresh state; else it raises NoDaemon.  `since` goes on so where an earlier stream ended: its first
+        line is {"event": "resumed", "seq", "instance"}, or the state.
         """
-        return self._follow(job_ids, reconnect_seconds)
+        if reconnect_seconds:
+            return self._follow(job_ids, reconnect_seconds, since=since)
+        return self._stream(job_ids, since or NOWHERE)
 
     def wait(self, job_id: str, until: Until = "completed", timeout: float | None = None) -> JobInfo:
         """Return when the job can be watched (`ready`), is whole (`downloaded`), or is whole and converted
@@ -359,31 +385,40 @@ class Client:
             ) from exc
 
     def _follow(
-        self, job_ids: Iterable[str], patience: float, deadline: float | None = None
+        self,
+        job_ids: Iterable[str],
+        patience: float,
+        deadline: float | None = None,
+        since: Place | None = None,
     ) -> Iterator[dict[str, Any]]:
-        """One event stream after the other, while no daemon is away for `patience` seconds; the first must
-        answer at once.
+        """One event stream after the other, each from where the last one ended, while no daemon is away for
+        `patience` seconds; the first must answer at once.
         """
-        path = f"{wire.API}/events?{urlencode([('job', x) for x in job_ids], errors='replace')}"
+        job_ids, place = tuple(job_ids), since or NOWHERE
         heard: float | None = None
         while True:
             try:
-                yield from self._stream(path, deadline)
+                for event in self._stream(job_ids, place, deadline):
+                    place = place.after(event)
+                    if event["event"] != wire.RESUMED:
+                        yield event
                 heard = time.monotonic()
             except NoDaemon as exc:
                 if heard is None and exc.code == _HUNG_UP:
                     heard = time.monotonic()
                 if heard is None or time.monotonic() - heard >= patience:
                     raise
-            if not patience:
-                return
             _remaining(deadline)
             time.sleep(_RETRY_SECONDS)
 
-    def _stream(self, path: str, deadline: float | None) -> Iterator[dict[str, Any]]:
+    def _stream(
+        self, job_ids: Iterable[str], place: Place, deadline: float | None = None
+    ) -> Iterator[dict[str, Any]]:
         """The lines of one event stream until it ends, or breaks in the middle."""
         import http.client
 
+        asked = [*(("job", x) for x in job_ids), *place.query()]
+        path = f"{wire.API}/events?{urlencode(asked, errors='replace')}"
         with self._answering(), self._open("GET", path) as (response, sock):
             if response.status != 200:
                 _checked(response)
@@ -398,7 +433,7 @@ class Client:
                 if not line.endswith(b"\n"):
                     return
                 yield json.loads(line)
-                sock.settimeout(_remaining(deadline))  # the state, the first line, is told whatever the time
+                sock.settimeout(_remaining(deadline))  # the first line, the state, is told whatever the time
 
     def _report(self, job_id: str, callback: ProgressCallback) -> None:
         with contextlib.suppress(HtdlError):  # the job was removed, or the daemon is gone for good

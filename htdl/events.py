@@ -1,19 +1,22 @@
 """What happens to jobs, told to whoever listens.
 
 A listener has a bounded queue.  One that does not keep up is dropped, never waited for: its iteration ends,
-and it asks again for the state now.
+and it goes on where it was, while the last events are kept, or asks again for the state now.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections import deque
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from types import TracebackType
 
 from htdl.jobs import Job
 
 QUEUE_LENGTH = 1000
+KEPT = 5000  # events for those who come back: minutes of a few downloads, some 3 MB
 
 
 class Kind(StrEnum):
@@ -73,10 +76,17 @@ class Subscription:
 
 
 class Bus:
-    """Bounded fan-out of events.  Use from the event loop's thread only."""
+    """Bounded fan-out of events.  Use from the event loop's thread only.
 
-    def __init__(self) -> None:
+    `instance` names this run of the daemon, for `seq` begins anew with each.  `observer` is told of every
+    event at once, and must be quick.
+    """
+
+    def __init__(self, instance: str = "") -> None:
+        self.instance = instance
         self.seq = 0
+        self.observer: Callable[[Event], None] = lambda event: None
+        self._kept: deque[Event] = deque(maxlen=KEPT)
         self._listeners: set[Subscription] = set()
 
     def subscribe(self) -> Subscription:
@@ -86,8 +96,17 @@ class Bus:
     def publish(self, kind: Kind, job: Job) -> None:
         self.seq += 1
         event = Event(self.seq, kind, job)
+        self._kept.append(event)
+        self.observer(event)
         for listener in [x for x in self._listeners if not x._offer(event)]:
             self._drop(listener)
+
+    def after(self, seq: int) -> list[Event] | None:
+        """All that came after this one; None where that is not known any more, or it is still to come."""
+        missed = self.seq - seq
+        if not 0 <= missed <= len(self._kept):
+            return None
+        return list(islice(self._kept, len(self._kept) - missed, None))
 
     def close(self) -> None:
         for listener in list(self._listeners):

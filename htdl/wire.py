@@ -32,6 +32,7 @@ API = "/api/v1"
 VERSION_HEADER = "Htdl-Version"
 EXISTING_HEADER = "Htdl-Existing"  # "true": the torrent has a job already, living or complete
 TOTAL_HEADER = "Htdl-Total"  # how many jobs a list would have without its limit
+RESUMED = "resumed"
 MAX_REQUEST_BYTES = 16 << 20  # a .torrent of 10 MiB in base64, and its frame
 
 # RFC 9110 section 15: the nearest standard status of each kind of error.
@@ -165,9 +166,16 @@ def progress_exact(job: Job) -> float:
     return min(99.99, round(job.done_bytes * 100 / job.total_bytes, 2))
 
 
-def state_object(seq: int, views: list[JobView]) -> dict[str, Any]:
-    """The first line of an event stream: the state now."""
-    return {"event": "state", "seq": seq, "jobs": [job_object(view) for view in views]}
+def state_object(instance: str, seq: int, jobs: Any) -> dict[str, Any]:
+    """The first line of an event stream: the state now.  `instance` names the run of the daemon that counts
+    `seq`.
+    """
+    return {"event": "state", "seq": seq, "instance": instance, "jobs": jobs}
+
+
+def resumed_object(instance: str, seq: int) -> dict[str, Any]:
+    """The first line of one that goes on where an earlier one ended: all after `seq` follows."""
+    return {"event": RESUMED, "seq": seq, "instance": instance}
 
 
 def event_object(event: Event, view: JobView) -> dict[str, Any]:

@@ -36,6 +36,25 @@ async def test_the_sequence_goes_on_though_nobody_listens() -> None:
         assert [event.seq for event in await rest(late)] == [2]
 
 
+def test_what_was_missed_is_told_while_it_is_kept() -> None:
+    bus = Bus()
+    for _ in range(events.KEPT + 3):
+        bus.publish(Kind.PROGRESS, JOB)
+    last = bus.seq
+    assert bus.after(last) == []
+    assert [event.seq for event in bus.after(last - 2) or ()] == [last - 1, last]
+    assert [event.seq for event in bus.after(3) or ()] == list(range(4, last + 1))
+    assert bus.after(2) is None, "the third is not kept any more"
+    assert bus.after(last + 1) is None, "nobody has heard what is still to come"
+
+
+def test_the_observer_is_told_of_each_event_at_once() -> None:
+    bus, seen = Bus(), list[Event]()
+    bus.observer = seen.append
+    bus.publish(Kind.ADDED, JOB)
+    assert seen == [Event(1, Kind.ADDED, JOB)]
+
+
 async def test_a_listener_that_left_hears_nothing_more() -> None:
     bus = Bus()
     with bus.subscribe() as gone:

@@ -154,7 +154,7 @@ def test_progress_reaches_100_only_when_all_is_there(
 
 
 def test_the_stream_s_lines_name_what_they_are() -> None:
-    state = over_the_socket(wire.state_object(4, [VIEW]))
+    state = over_the_socket(wire.state_object("run", 4, [wire.job_object(VIEW)]))
     event = over_the_socket(wire.event_object(Event(5, Kind.READY, JOB), VIEW))
     assert isinstance(state, dict)
     assert isinstance(event, dict)

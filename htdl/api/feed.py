@@ -1,13 +1,14 @@
 """What happens to jobs, as it happens: one JSON value a line, the state now first.
 
 The listening begins before the state is read, so nothing falls between the two; an event that the state
-tells already may come once more.
+tells already may come once more.  Who was here before says with `since` how far he has heard, and goes on
+there; where that is not known any more, the state comes first again.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +18,30 @@ from aiohttp import web
 from htdl import wire
 from htdl.api import answers, bodies
 from htdl.api.connection import until_gone
+from htdl.errors import BadRequest
 from htdl.events import Event
-from htdl.jobs import ENDED, JobQuery, JobView, State
+from htdl.jobs import ENDED, Job, JobQuery, JobView, State
 
 if TYPE_CHECKING:
     from htdl.core.service import Service
 
 _LIVING = tuple(x for x in State if x not in ENDED)
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """Where a stream begins: with the state `now`, or where there is none, with what was `missed`."""
+
+    instance: str
+    seq: int
+    is_asked_for: Callable[[Job], bool]
+    now: list[JobView] | None = None
+    missed: Sequence[Event] = ()
+
+    async def line(self) -> dict[str, Any]:
+        if self.now is None:
+            return wire.resumed_object(self.instance, self.seq)
+        return wire.state_object(self.instance, self.seq, await answers.job_array(self.now))
 
 
 class Feed:
@@ -43,30 +61,53 @@ class Feed:
             task.cancel()
 
     async def _follow(self, request: web.Request) -> web.StreamResponse:
-        bodies.reject_unknown(request.query, ("job",), "parameter")
-        prefixes = request.query.getall("job", [])
+        """?job=ID&since=SEQ&instance=ID, `job` as often as one likes."""
+        bodies.reject_unknown(request.query, ("job", "since", "instance"), "parameter")
         with self._service.subscribe() as events:
-            seq = self._service.seq
-            views = await self._now(prefixes)
-            ids = frozenset(view.job.id for view in views) if prefixes else None
+            start = self._resumed(request) or await self._anew(request)
             response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
             response.force_close()
             await response.prepare(request)
 
             async def tell() -> None:
                 lines = _Lines(request, response, self._seconds)
-                await lines.write(wire.state_object(seq, []) | {"jobs": await answers.job_array(views)})
+                await lines.write(await start.line())
+                for event in start.missed:
+                    if start.is_asked_for(event.job):
+                        await lines.write(self._event(event))
                 async for event in events:
-                    if ids is None or event.job.id in ids:
+                    if start.is_asked_for(event.job):
                         await lines.write(self._event(event))
 
             await self._run(request, tell())
         return response
 
-    async def _now(self, prefixes: Sequence[str]) -> list[JobView]:
-        if prefixes:
-            return [await self._service.get(prefix) for prefix in prefixes]
-        return (await self._service.jobs(JobQuery(status=_LIVING)))[0]
+    async def _anew(self, request: web.Request) -> _Start:
+        service, prefixes = self._service, request.query.getall("job", [])
+        seq = service.seq
+        if not prefixes:
+            now = (await service.jobs(JobQuery(status=_LIVING)))[0]
+            return _Start(service.instance, seq, lambda job: True, now)
+        now = [await service.get(prefix) for prefix in prefixes]
+        ids = frozenset(view.job.id for view in now)
+        return _Start(service.instance, seq, lambda job: job.id in ids, now)
+
+    def _resumed(self, request: web.Request) -> _Start | None:
+        """None where nobody was here before, or he was away for too long.  Jobs are not looked up: one that
+        was removed meanwhile is told of.
+        """
+        service, since = self._service, _seq(request.query.get("since"))
+        if since is None or request.query.get("instance", service.instance) != service.instance:
+            return None
+        missed = service.events_after(since)
+        if missed is None:
+            return None
+        names = tuple(request.query.getall("job", []))
+
+        def is_asked_for(job: Job) -> bool:
+            return not names or job.id.startswith(names) or job.video_id in names
+
+        return _Start(service.instance, since, is_asked_for, missed=missed)
 
     def _event(self, event: Event) -> dict[str, Any]:
         return wire.event_object(event, self._service.view(event.job))
@@ -99,3 +140,11 @@ class _Lines:
             if self.request.transport is not None:
                 self.request.transport.abort()
             raise ConnectionResetError("the client does not read") from exc
+
+
+def _seq(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        raise BadRequest(f"since={text[:100]!r} is not the number of an event")
+    return int(text)

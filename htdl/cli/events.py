@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from htdl.cli import units, words
+from htdl.cli import follow, units, words
 from htdl.cli.app import App
 from htdl.cli.options import as_json, examples, job_ids
 from htdl.cli.output import console, is_terminal, json_line
@@ -22,16 +22,17 @@ from htdl.cli.output import console, is_terminal, json_line
 def command(app: App, ids: tuple[str, ...], as_json: bool) -> None:
     """Print what happens, as it happens: NDJSON, or on a terminal a line for people.
 
-    The first line is the state now.  It ends when the daemon stops.
+    The first line is the state now, and so is the first after a restart of the daemon.  It ends when the
+    daemon stays away for a minute.
     """
-    events = app.client.events([app.job(x)["id"] for x in ids])
-    if as_json or not is_terminal():
-        for event in events:
+    out = None if as_json or not is_terminal() else console()
+    for event in follow.stream(app, [app.job(x)["id"] for x in ids]):
+        if event is None:
+            click.echo("the daemon is gone, waiting for it...", err=True)
+        elif out is None:
             click.echo(json_line(event))
-        return
-    out = console()
-    for event in events:
-        out.print(line(event, is_filtered=bool(ids)), no_wrap=True, overflow="ellipsis")
+        else:
+            out.print(line(event, is_filtered=bool(ids)), no_wrap=True, overflow="ellipsis")
 
 
 def line(event: dict[str, Any], *, is_filtered: bool) -> str:

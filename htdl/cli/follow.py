@@ -21,7 +21,7 @@ def updates(app: App, board: Board, ids: Sequence[str]) -> Iterator[Event | None
 
     Ends when the board is over.  Raises NoDaemon when the daemon is not there, or does not come back.
     """
-    for event in _events(app, ids):
+    for event in stream(app, ids):
         if event is not None:
             for job_id in board.missing(event) if event["event"] == "state" else ():
                 _look_up(app, board, job_id)
@@ -31,14 +31,22 @@ def updates(app: App, board: Board, ids: Sequence[str]) -> Iterator[Event | None
             return
 
 
-def _events(app: App, ids: Sequence[str]) -> Iterator[Event | None]:
-    heard = False
+def stream(app: App, ids: Sequence[str]) -> Iterator[Event | None]:
+    """Each event, none missed while the same daemon runs; None each time it has gone away.
+
+    Raises NoDaemon when it is not there, or does not come back.
+    """
+    from htdl.client import NOWHERE
+    from htdl.wire import RESUMED
+
+    heard, place = False, NOWHERE
     gone_at: float | None = None
     while True:
         try:
-            for event in app.client.events(ids):
-                heard, gone_at = True, None
-                yield event
+            for event in app.client.events(ids, since=place):
+                heard, gone_at, place = True, None, place.after(event)
+                if event["event"] != RESUMED:
+                    yield event
         except NoDaemon:
             if not heard:
                 raise

@@ -32,7 +32,7 @@ from htdl.core.streams import Streams
 from htdl.core.subtitling import Subtitling
 from htdl.core.views import Views
 from htdl.errors import Refused
-from htdl.events import ENDS, Bus, Kind, Subscription
+from htdl.events import ENDS, Bus, Event, Kind, Subscription
 from htdl.jobs import (
     AddRequest,
     FileRequest,
@@ -92,6 +92,10 @@ class Service:
 
     def subscribe(self) -> Subscription:
         return self._bus.subscribe()
+
+    @property
+    def instance(self) -> str:
+        return self._bus.instance
 
     async def stats(self) -> Stats:
         return statistics.summed(

@@ -98,7 +98,7 @@ class Daemon:
         self._log_settings()
         db = await Database.open(paths.database(self._state_dir), now=utc_now().isoformat(timespec="seconds"))
         parts.push_async_callback(db.close)
-        bus = Bus()
+        bus = Bus(secrets.token_hex(4))
         parts.callback(bus.close)
         book = Book(db, bus)
         self._engine = LibtorrentEngine(

@@ -54,7 +54,7 @@ class Serving:
         self.config = config.load(
             "", {"HTDL_STATE_DIR": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CACHE_HOME": str(folder)}
         )
-        self.bus = Bus()
+        self.bus = Bus("this-run")
         self.server: Server
         self.service: Service
         self.book: Book

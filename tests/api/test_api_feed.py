@@ -137,3 +137,64 @@ def test_a_state_of_many_jobs_is_whole(served: Serving, count: int) -> None:
     ids = [served.client.add(f"magnet:{n}").id for n in range(count)]
     with following(served) as feed:
         assert [x["id"] for x in (feed.line() or {})["jobs"]] == ids
+
+
+def test_who_comes_back_misses_nothing_and_hears_nothing_twice(served: Serving) -> None:
+    old = served.client.add("magnet:old")
+    with following(served) as feed:
+        state = feed.line() or {}
+        served.note(old.id, download_speed=5)
+        heard = feed.line() or {}
+    served.note(old.id, download_speed=6)
+    new = served.client.add("magnet:new")
+    with following(served, f"?since={heard['seq']}&instance={state['instance']}") as feed:
+        assert feed.line() == {"event": "resumed", "seq": heard["seq"], "instance": state["instance"]}
+        served.client.pause(old.id)
+        told = [feed.line() or {} for _ in range(3)]
+    assert [x["seq"] - heard["seq"] for x in told] == [1, 2, 3]
+    assert [x["event"] for x in told] == ["progress", "added", "changed"]
+    assert [x["job"]["id"] for x in told] == [old.id, new.id, old.id]
+    assert told[0]["job"]["download_speed"] == 6, "the job as it was then"
+
+
+def test_a_job_that_was_removed_meanwhile_is_told_of(served: Serving) -> None:
+    gone, other = served.client.add("magnet:gone"), served.client.add("magnet:other")
+    served.change(gone.id, status=State.CANCELLED)
+    with following(served, f"?job={gone.id}") as feed:
+        seq = (feed.line() or {})["seq"]
+    served.client.pause(other.id)
+    served.client.remove(gone.id)
+    with following(served, f"?job={gone.id}&since={seq}") as feed:
+        assert (feed.line() or {})["event"] == "resumed"
+        assert (feed.line() or {})["event"] == "removed"
+
+
+@pytest.mark.parametrize("query", ["?since=999999999", "?since=0&instance=another"])
+def test_who_was_away_for_too_long_is_told_the_state(served: Serving, query: str) -> None:
+    job = served.client.add("magnet:one")
+    with following(served, query) as feed:
+        state = feed.line() or {}
+    assert (state["event"], [x["id"] for x in state["jobs"]]) == ("state", [job.id])
+
+
+@pytest.mark.parametrize("since", ["-1", "x", "1.5", "9" * 30, ""])
+def test_what_is_no_number_of_an_event_is_an_error(served: Serving, since: str) -> None:
+    answer = served.talk(f"GET /api/v1/events?since={since} HTTP/1.0\r\n\r\n".encode())
+    assert answer.startswith(b"HTTP/1.0 400")
+
+
+def test_the_client_goes_on_where_its_stream_was_cut(served: Serving) -> None:
+    """All connections are cut, the daemon goes on: no state comes twice, and no event is missing."""
+    job = served.client.add("magnet:one")
+    stream = served.client.events(reconnect_seconds=10)
+    seq = next(stream)["seq"]
+
+    async def cut() -> None:
+        for task in served.server._feed._tellers:
+            task.cancel()
+
+    for speed in range(1, 6):
+        served.note(job.id, download_speed=speed)
+        event = next(stream)
+        assert (event["event"], event["seq"]) == ("progress", seq + speed)
+        served.run(cut())

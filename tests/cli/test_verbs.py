@@ -282,9 +282,13 @@ def test_events_are_lines_of_json(daemon: Daemon) -> None:
     job_id = add(daemon, DEAD)
     added = json.loads(following.stdout.readline())
     assert (added["event"], added["job"]["id"]) == ("added", job_id)
-    daemon.stop()
-    following.communicate(timeout=10)
-    assert following.returncode == 0
+    daemon.restart()
+    again = next(x for x in map(json.loads, following.stdout) if x["event"] == "state")
+    assert [x["id"] for x in again["jobs"]] == [job_id]
+    following.send_signal(signal.SIGINT)
+    _, told = following.communicate(timeout=10)
+    assert following.returncode == 130
+    assert "the daemon is gone, waiting for it" in told
 
 
 def test_the_daemon_says_how_it_is(daemon: Daemon) -> None:
