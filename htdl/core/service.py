@@ -97,6 +97,13 @@ class Service:
     def instance(self) -> str:
         return self._bus.instance
 
+    def subscribe(self) -> Subscription:
+        return self._bus.subscribe()
+
+    def events_after(self, seq: int) -> list[Event] | None:
+        """See `Bus.after`."""
+        return self._bus.after(seq)
+
     async def stats(self) -> Stats:
         return statistics.summed(
             await self._db.read(rows.totals),
