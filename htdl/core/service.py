@@ -90,9 +90,6 @@ class Service:
     def seq(self) -> int:
         return self._bus.seq
 
-    def subscribe(self) -> Subscription:
-        return self._bus.subscribe()
-
     @property
     def instance(self) -> str:
         return self._bus.instance
