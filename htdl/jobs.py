@@ -331,7 +331,9 @@ class JobQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stats:
-    """All jobs together.  `success_rate` is percent COMPLETED of all that ended; None when none has."""
+    """All jobs together.  `success_rate` is percent COMPLETED of all that ended; None when none has.  The
+    cache is what is kept of them: `cache_max_bytes` 0 is no limit, `cache_removable_bytes` what goes next.
+    """
 
     by_status: dict[str, int]
     success_rate: float | None
@@ -346,6 +348,11 @@ class Stats:
     disk_free_bytes: int
     uptime_seconds: float
     version: str
+    cache_videos: int = 0
+    cache_bytes: int = 0
+    cache_max_bytes: int = 0
+    cache_pinned_bytes: int = 0
+    cache_removable_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from htdl.cli.words import printable
 @as_json
 @click.pass_obj
 def command(app: App, as_json: bool) -> None:
-    """Sum up all downloads: how many, how well, how fast."""
+    """Sum up all downloads: how many, how well, how fast, and what is kept of them."""
     stats = app.call("GET", "/stats")
     if as_json:
         click.echo(json_text(stats))
@@ -38,5 +38,20 @@ def _rows(stats: dict[str, Any]) -> list[tuple[str, str]]:
             f"{units.size(stats['downloaded_bytes'])} down, {units.size(stats['uploaded_bytes'])} up",
         ),
         ("disk free", units.size(stats["disk_free_bytes"])),
+        *_cache(stats),
         ("daemon", f"{printable(stats['version'])}, up {units.duration(stats['uptime_seconds'])}"),
     ]
+
+
+def _cache(stats: dict[str, Any]) -> list[tuple[str, str]]:
+    """What is kept; nothing of a daemon that does not say."""
+    if "cache_bytes" not in stats:
+        return []
+    count, most = stats["cache_videos"], stats["cache_max_bytes"]
+    limit = f"of at most {units.size(most)}" if most else "without a limit"
+    parts = [f"{count} video{'' if count == 1 else 's'}, {units.size(stats['cache_bytes'])} {limit}"]
+    if pinned := stats["cache_pinned_bytes"]:
+        parts.append(f"{units.size(pinned)} pinned")
+    if removable := stats["cache_removable_bytes"]:
+        parts.append(f"{units.size(removable)} to be removed next")
+    return [("kept", ", ".join(parts))]

@@ -88,7 +88,7 @@ class Cleaner:
         return went
 
     async def holding(self) -> Holding:
-        """What is kept now, and what `sweep` would free.  Raises HtdlError when the database cannot be used."""
+        """What is kept now, and what `sweep` would free.  Raises HtdlError when the database is in use."""
         config = self._config()
         _, left = await self._look(config)
         videos = list(left.values())

@@ -54,8 +54,8 @@ class Removal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
-    """What is kept, in numbers: a video counts once, however many files it has.  `removable_bytes` is what the
-    next cleaning would free.
+    """What is kept, in numbers: a video counts once, however many files it has.  `removable_bytes` is what
+    the next cleaning would free.
     """
 
     videos: int = 0

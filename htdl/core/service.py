@@ -21,6 +21,7 @@ from htdl.core import admission, download, payload, requests, statistics
 from htdl.core.adding import Adding
 from htdl.core.book import Book
 from htdl.core.checks import Checks
+from htdl.core.cleaner import Cleaner
 from htdl.core.conversions import Conversions
 from htdl.core.converting import Converting
 from htdl.core.links import Links
@@ -73,6 +74,8 @@ class Service:
         self._bus = bus
         self._engine = engine
         self._started = monotonic()
+        self.cleaner = Cleaner(db, book, lambda: self.config, self.shelf.is_in_use)
+        self.shelf.listener = self.cleaner.look
         self._checks = Checks(db, book, engine)
         self._adding = Adding(db, book, engine, lambda: self.config)
         self.views = Views(book, self.streams, self.links, self.conversions, self.subtitling, self.live)
@@ -105,6 +108,8 @@ class Service:
         return statistics.summed(
             await self._db.read(rows.totals),
             self._book.living.values(),
+            await self.cleaner.holding(),
+            cache_max_bytes=int(self.config.cache.max_size),  # msgspec takes no subclass of int
             disk_free_bytes=admission.free_bytes(self.config.torrent.download_path),
             uptime_seconds=monotonic() - self._started,
         )

@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from htdl import __version__
+from htdl.core.cleaning import Holding
 from htdl.jobs import Job, State, Stats
 from htdl.store.jobs import Totals
 
 
-def summed(totals: Totals, living: Collection[Job], *, disk_free_bytes: int, uptime_seconds: float) -> Stats:
+def summed(
+    totals: Totals,
+    living: Collection[Job],
+    kept: Holding,
+    *,
+    cache_max_bytes: int,
+    disk_free_bytes: int,
+    uptime_seconds: float,
+) -> Stats:
     """`totals` are of all rows, `living` the jobs in memory, whose speeds are those of this moment."""
     return Stats(
         by_status=totals.by_status,
@@ -25,4 +34,9 @@ def summed(totals: Totals, living: Collection[Job], *, disk_free_bytes: int, upt
         disk_free_bytes=disk_free_bytes,
         uptime_seconds=round(uptime_seconds, 1),
         version=__version__,
+        cache_videos=kept.videos,
+        cache_bytes=kept.bytes,
+        cache_max_bytes=cache_max_bytes,
+        cache_pinned_bytes=kept.pinned_bytes,
+        cache_removable_bytes=kept.removable_bytes,
     )

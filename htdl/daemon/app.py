@@ -26,7 +26,6 @@ from htdl import __version__, config, paths
 from htdl.api.server import Controls, Server, VideoServer
 from htdl.config import Config
 from htdl.core.book import Book, utc_now
-from htdl.core.cleaner import Cleaner
 from htdl.core.runner import Runner
 from htdl.core.service import Service
 from htdl.daemon import logs
@@ -123,16 +122,10 @@ class Daemon:
         log.info("jobs loaded living=%d", len(book.living))
         parts.push_async_callback(self._save_all)
         await self._in_background(parts, self._runner.run())
-        await self._in_background(parts, self._cleaner(db, book).run())
+        await self._in_background(parts, self._service.cleaner.run())
         await self._in_background(parts, self._watch_config())
         await self._in_background(parts, self._heed_hangups())
         self._started.set()
-
-    def _cleaner(self, db: Database, book: Book) -> Cleaner:
-        shelf = self._service.shelf
-        cleaner = Cleaner(db, book, lambda: self._settings, shelf.is_in_use)
-        shelf.listener = cleaner.look
-        return cleaner
 
     async def _save_all(self) -> None:
         try:

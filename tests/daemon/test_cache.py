@@ -77,6 +77,22 @@ def test_what_was_watched_longest_ago_goes_but_what_is_pinned_stays(keeper: Daem
     assert again.id == old.id
 
 
+def test_stats_tell_what_is_kept(keeper: Daemon, fetch: Fetch) -> None:
+    assert "0 videos" in keeper.htdl("stats").stdout
+    pinned, other = fetch(4), fetch(5)
+    assert keeper.client.pin(pinned.id).pinned
+    stats = keeper.client.stats()
+    sizes = [x(job).stat().st_size for job in (pinned, other) for x in (source, result)]
+    assert (stats.cache_videos, stats.cache_max_bytes, stats.cache_removable_bytes) == (2, 0, 0)
+    assert stats.cache_bytes == pytest.approx(sum(sizes), abs=1)
+    assert stats.cache_pinned_bytes == pytest.approx(sum(sizes[:2]), abs=1)
+    [line] = [x for x in keeper.htdl("stats").stdout.splitlines() if x.startswith("kept ")]
+    assert "2 videos" in line
+    assert "without a limit" in line
+    assert "pinned" in line
+    assert "to be removed" not in line
+
+
 def test_without_a_pin_it_goes_like_any_other(keeper: Daemon, fetch: Fetch) -> None:
     job = fetch(4)
     assert keeper.client.pin(job.id).pinned
