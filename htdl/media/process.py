@@ -15,7 +15,7 @@ import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,10 +78,13 @@ async def run(
     limits: Limits = Limits(),
     *,
     folder: str = "/",
+    environment: Mapping[str, str] | None = None,
     on_line: Callable[[str], None] | None = None,
     should_stop: Callable[[], str | None] | None = None,
 ) -> Finished:
     """Runs `command` in `folder` to its end.  One that cannot be started ends with 1 and says so in `stderr`.
+
+    `environment` is all that it gets, the small one where not given.
 
     `on_line` is given each line of stdout, which is then not kept.  `should_stop` is asked some times a
     second and answers with the reason, in words, when the child must end.
@@ -94,7 +97,7 @@ async def run(
         stdin=DEVNULL,
         stdout=PIPE,
         stderr=PIPE,
-        env=_environment(),
+        env=_environment() if environment is None else environment,
         cwd=folder,
         start_new_session=True,
     )
