@@ -18,7 +18,10 @@ from htdl.errors import BadRequest, HtdlError, Refused
 
 log = logging.getLogger(__name__)
 
-_UCRED = struct.Struct("3i")  # struct ucred of unix(7): pid, uid, gid
+_UCRED = struct.Struct("iII")  # struct ucred of unix(7): pid, uid, gid
+_GID = struct.Struct("I")
+_SO_PEERGROUPS = 59  # asm-generic/socket.h; Python has no name for it
+_MAX_GROUPS = 65_536  # NGROUPS_MAX of limits.h
 _CODES = {404: "no_such_route", 405: "method_not_allowed", 408: "too_slow", 413: "too_large"}
 
 
@@ -49,28 +52,46 @@ def boundary(failure: Failure) -> Middleware:
     return guard
 
 
-@web.middleware
-async def only_this_user(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Processes of this user and of root; never a browser's page."""
-    if "Origin" in request.headers:
-        return _forbidden("web pages may not talk to the daemon")
-    uid = peer_uid(request.transport)
-    if uid is not None and uid not in {os.geteuid(), 0}:
-        return _forbidden(f"this daemon belongs to another user (uid {os.geteuid()}), you are uid {uid}")
-    return await handler(request)
+def only_allowed(group: int | None) -> Middleware:
+    """Processes of this user, of root, and of the members of `group`; never a browser's page."""
+
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if "Origin" in request.headers:
+            return _forbidden("web pages may not talk to the daemon")
+        sock = _unix_socket(request)
+        uid = os.geteuid() if sock is None else peer(sock)[0]
+        if uid in {os.geteuid(), 0} or (sock and group is not None and group in groups(sock)):
+            return await handler(request)
+        whose = f"another user (uid {os.geteuid()})" + ("" if group is None else f" and group {group}")
+        return _forbidden(f"this daemon belongs to {whose}, you are uid {uid}")
+
+    return guard
 
 
 async def name_version(request: web.Request, response: web.StreamResponse) -> None:
     response.headers[wire.VERSION_HEADER] = htdl.__version__
 
 
-def peer_uid(transport: object) -> int | None:
-    """Who is at the other end of a Unix socket; None where the system does not tell, or it has hung up."""
-    sock = getattr(transport, "get_extra_info", lambda _: None)("socket")
-    if sock is None or not hasattr(socket, "SO_PEERCRED"):
-        return None
-    uid: int = _UCRED.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))[1]
-    return uid
+def _unix_socket(request: web.Request) -> socket.socket | None:
+    """None where the system does not tell who is at its other end, or that has hung up."""
+    sock: socket.socket | None = getattr(request.transport, "get_extra_info", lambda _: None)("socket")
+    return sock if hasattr(socket, "SO_PEERCRED") else None
+
+
+def peer(sock: socket.socket) -> tuple[int, int]:
+    """The uid and gid of the process at the other end, as they were when it connected."""
+    _, uid, gid = _UCRED.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
+    return uid, gid
+
+
+def groups(sock: socket.socket) -> set[int]:
+    """All groups of that process, the supplementary ones too."""
+    try:
+        told = sock.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, _MAX_GROUPS * _GID.size)
+    except OSError:  # a kernel before 4.13
+        told = b""
+    return {peer(sock)[1], *(x for (x,) in _GID.iter_unpack(told))}
 
 
 def _route(request: web.Request) -> str | None:

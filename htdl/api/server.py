@@ -34,7 +34,8 @@ MAX_PLAYERS = 256
 
 
 class Server:
-    """The control socket at `socket`, or on `inherited`, a listening socket that systemd made.
+    """The control socket at `socket`, shared with the members of `group` where one is given; or on
+    `inherited`, a listening socket that systemd made, and shared as its file is.
 
     `seconds` is how long a client may take over a request's header, over its body, and to read an event.
     """
@@ -46,16 +47,18 @@ class Server:
         control: Controls,
         socket: Path | None = None,
         inherited: sockets.socket | None = None,
+        group: int | None = None,
         seconds: float = REQUEST_SECONDS,
     ) -> None:
         if (socket is None) == (inherited is None):
             raise ValueError("give a path or a socket")
         self._path = socket
         self._inherited = inherited
+        self._group = group if inherited is None else listener.group_of(inherited)
         self._inode = 0
         self._feed = Feed(service, seconds)
         app = web.Application(
-            middlewares=[guard.boundary(answers.failure), guard.only_this_user],
+            middlewares=[guard.boundary(answers.failure), guard.only_allowed(self._group)],
             client_max_size=wire.MAX_REQUEST_BYTES,
         )
         app.on_response_prepare.append(guard.name_version)
@@ -83,7 +86,7 @@ class Server:
         if self._path is None:
             assert self._inherited is not None
             return self._inherited
-        sock = listener.listen(self._path)
+        sock = listener.listen(self._path, self._group)
         self._inode = os.lstat(self._path).st_ino
         return sock
 
