@@ -120,6 +120,10 @@ class Log(_Section, frozen=True, kw_only=True):
     level: str = "info"
 
 
+class Daemon(_Section, frozen=True, kw_only=True):
+    socket_group: str = ""  # whose members may use the socket, beside the daemon's own user
+
+
 class Config(_Section, frozen=True, kw_only=True):
     storage: Storage
     torrent: Torrent
@@ -133,6 +137,7 @@ class Config(_Section, frozen=True, kw_only=True):
 
 SECTIONS: dict[str, type[_Section]] = get_type_hints(Config)
 
+    daemon: Daemon
 # Read once, when the daemon starts.
 NEEDS_RESTART = frozenset(
     {
@@ -147,6 +152,7 @@ NEEDS_RESTART = frozenset(
 _CHOICES = {
     "conversion.mode": ("while-downloading", "after-download"),
     "conversion.target_format": ("mp4", "webm", "original"),
+        "daemon.socket_group",
     "conversion.target_codec": ("h264", "vp9", "av1"),
     "log.level": ("debug", "info", "warning", "error"),
 }

@@ -13,6 +13,7 @@ import os
 import resource
 import secrets
 import signal
+import socket as sockets
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -23,14 +24,16 @@ from typing import Any
 import watchfiles
 
 from htdl import __version__, config, paths
+from htdl.api import listener
 from htdl.api.server import Controls, Server, VideoServer
 from htdl.config import Config
 from htdl.core.book import Book, utc_now
 from htdl.core.runner import Runner
 from htdl.core.service import Service
-from htdl.daemon import logs
+from htdl.daemon import logs, systemd
 from htdl.daemon.lock import Lock
 from htdl.errors import BadConfig, HtdlError
+from htdl.daemon.reports import Reports
 from htdl.events import Bus
 from htdl.store import resume as resumes
 from htdl.store.db import Database
@@ -47,11 +50,13 @@ def main(config_path: Path, socket: Path, state_dir: Path, environ: Mapping[str,
     config_path, socket, state_dir = config_path.absolute(), socket.absolute(), state_dir.absolute()
     settings = config.load_file(config_path, environ)
     logs.set_up(settings.log.level, environ)
+    inherited = systemd.listening(environ, os.getpid())
+    socket = Path(inherited.getsockname()) if inherited else socket
     os.chdir("/")  # keeps no file system from being unmounted
     _allow_many_files()
     sys.setswitchinterval(0.001)  # else the event loop waits 5 ms for a thread that is busy in Python
     with Lock(paths.lock(state_dir), socket):
-        asyncio.run(Daemon(settings, config_path, socket, state_dir, environ).run())
+        asyncio.run(Daemon(settings, config_path, socket, state_dir, environ, inherited).run())
     return 0
 
 
@@ -71,10 +76,20 @@ class _Threads(ThreadPoolExecutor):
 
 class Daemon:
     def __init__(
-        self, settings: Config, config_path: Path, socket: Path, state_dir: Path, environ: Mapping[str, str]
+    """It answers at `socket`, on which systemd may listen already: that is `inherited`."""
+
+        self,
+        settings: Config,
+        config_path: Path,
+        socket: Path,
+        state_dir: Path,
+        environ: Mapping[str, str],
+        inherited: sockets.socket | None,
     ) -> None:
         self._settings = settings
         self._config_path = config_path
+        self._inherited = inherited
+        self._notifier = systemd.Notifier(environ)
         self._socket = socket
         self._state_dir = state_dir
         self._environ = environ
@@ -89,9 +104,11 @@ class Daemon:
             loop.add_signal_handler(number, self._stop, number.name)
         loop.add_signal_handler(signal.SIGHUP, self._hangup.set)
         async with AsyncExitStack() as parts:
+        stop = asyncio.create_task(self._notifier.tell_stop(self._stopping))
             await self._start(parts)
             await self._stopping.wait()
         log.info("stopped pid=%d", os.getpid())
+        stop.cancel()
 
     async def _start(self, parts: AsyncExitStack) -> None:
         self._log_settings()
@@ -107,10 +124,12 @@ class Daemon:
         self._runner = Runner(book, self._service, self._engine, boot_id())
         self._service.last_tick_seconds = self._runner.last_tick_seconds
 
-        server = Server(self._service, control=self._controls(), socket=self._socket)
+        server = self._server()
         await server.start()
         parts.push_async_callback(server.stop)
         log.info("answering socket=%s pid=%d", self._socket, os.getpid())
+        self._notifier.ready()
+        self._notifier.status("loading the jobs")
         videos = VideoServer(self._service, port=self._settings.stream.port)
         await videos.start()
         parts.push_async_callback(videos.stop)
@@ -129,8 +148,18 @@ class Daemon:
 
     async def _save_all(self) -> None:
         try:
+        reports = Reports(self._notifier, self._service.health, lambda: book.living.values())
+        await self._in_background(parts, reports.tell_status())
+        await self._in_background(parts, reports.feed_watchdog(self._environ))
             await asyncio.wait_for(self._runner.stop(), SAVE_SECONDS)
         except (TimeoutError, HtdlError) as exc:  # what was saved before stands, at most some seconds old
+    def _server(self) -> Server:
+        """On the socket that systemd made, else on one of our own."""
+        if self._inherited:
+            return Server(self._service, control=self._controls(), inherited=self._inherited)
+        group = listener.group_id(self._settings.daemon.socket_group)
+        return Server(self._service, control=self._controls(), socket=self._socket, group=group)
+
             log.warning("not all progress could be saved: %s", exc or "the disk is slow")
 
     async def _stop_engine(self, db: Database) -> None:
@@ -179,11 +208,24 @@ class Daemon:
 
     async def reload(self) -> dict[str, Any]:
         """Read the configuration again.  A faulty one changes nothing and raises BadConfig."""
+            log_level=logs.level,
+            set_log_level=self._set_log_level,
         await self._started.wait()  # the socket answers before the parts stand that take it over
         new = await asyncio.to_thread(config.load_file, self._config_path, self._environ)
+    def _set_log_level(self, level: str) -> None:
+        logs.set_level(level)
+        log.log(logging.getLogger().level, "log level=%s", level)
+
         changed = config.changed(self._settings, new)
         needs_restart = [key for key in changed if key in config.NEEDS_RESTART]
         if changed:
+        self._notifier.reloading()
+        try:
+            return await self._reload()
+        finally:  # a faulty configuration leaves it as ready as it was
+            self._notifier.ready()
+
+    async def _reload(self) -> dict[str, Any]:
             self._take_over(new)
             log.info("configuration reloaded changed=%s", ",".join(changed))
         for key in needs_restart:
@@ -192,9 +234,10 @@ class Daemon:
 
     def _take_over(self, new: Config) -> None:
         self._settings = self._service.config = new
-        logs.set_level(new.log.level)
         self._engine.apply(new.torrent)
         self._service.shelf.listener()
+        if new.log != self._settings.log:  # else a level that was set meanwhile stays
+            logs.apply(new.log, self._environ)
 
     async def _heed_hangups(self) -> None:
         while True:
