@@ -38,6 +38,7 @@ from htdl.media.plan import Effort
 from htdl.media.progress import Progress
 from htdl.media.signature import HEAD_BYTES
 from htdl.media.source import Source
+from htdl.media.tools import find_tools
 from htdl.store import cache
 from htdl.store import conversions as rows
 from htdl.store.db import Database
@@ -112,6 +113,13 @@ class Conversions:
                 waiting = replace(record, status=ConversionState.WAITING, progress=0.0)
                 await self._db.run(rows.put, job.id, waiting)
         self._is_swept = True
+
+    async def warm_up(self) -> None:
+        """Ask ffmpeg what it can before the first video comes, which waits a quarter of a second for it."""
+        settings = self._config().conversion
+        if settings.enabled:
+            with contextlib.suppress(ConversionFailed):  # the job that needs it says what is missing
+                await find_tools(settings.ffmpeg_path, settings.ffprobe_path)
 
     async def stop(self) -> None:
         """End every run, and leave nothing half-made."""
