@@ -13,7 +13,8 @@ import pytest
 import htdl
 
 ROOT = Path(htdl.__file__).parent
-TOP = ("errors", "paths", "jobs", "events", "config", "wire")  # each imports only those before it
+# each imports only those before it
+TOP = ("errors", "rates", "timetable", "paths", "jobs", "events", "config", "wire")
 EVERYTHING = frozenset({*TOP, "store", "torrent", "stream", "media", "core", "api", "daemon"})
 
 
@@ -33,10 +34,14 @@ def room(own: str, foreign: str, why: str, banned: str = "") -> Room:
 
 ROOMS = {
     "errors": room("", "", "everything may import it, so it imports nothing", "asyncio os time"),
+    "rates": room("", "", "how a speed is written, in a file or on the command line", "asyncio os"),
+    "timetable": room("rates", "", "pure: lines in, rules out; who asks brings the time", "asyncio os time"),
     "paths": room("errors", "platformdirs", "pure functions of an environ mapping", "asyncio os time"),
     "jobs": room("errors paths", "", "no I/O, no clock", "asyncio os time datetime"),
     "events": room("errors paths jobs", "", "the bus knows jobs, and nobody who listens", "os time"),
-    "config": room("errors paths jobs events", "msgspec", "pure: text in, values out", "asyncio os time"),
+    "config": room(
+        "errors timetable paths jobs events", "msgspec", "pure: text in, values out", "asyncio os time"
+    ),
     "wire": room(
         "errors paths jobs events config", "", "both ends of the socket import it", "asyncio os time"
     ),
@@ -47,7 +52,7 @@ ROOMS = {
         "errors config", "av imageio_ffmpeg charset_normalizer", "ffmpeg is seen from nowhere else"
     ),
     "core": room(
-        "errors paths jobs events config store stream media torrent",
+        "errors timetable paths jobs events config store stream media torrent",
         "sqlite_utils",
         "decides and acts; how it is asked and shown is not its affair",
         "http json",
@@ -63,7 +68,7 @@ ROOMS = {
         "errors paths jobs events wire", "", "other programs import it: small and quick", "asyncio"
     ),
     "cli": room(
-        "errors paths jobs events config wire client daemon",
+        "errors rates paths jobs events config wire client daemon",
         "click rich",
         "talks to the daemon as any client does",
         "sqlite3 asyncio",

@@ -28,7 +28,9 @@ def examples(*lines: str) -> str:
 
 def speed(text: str) -> int:
     """An option's type: bytes a second, -1 for none."""
-    return _read(units.parse_speed, text)
+    from htdl import rates
+
+    return _read(rates.parse, text)
 
 
 def duration(text: str) -> float:

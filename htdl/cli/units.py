@@ -10,8 +10,7 @@ import re
 UNKNOWN = "-"
 
 _LETTERS = "KMGTP"
-_SPEED = r"(\d+(?:\.\d+)?)\s*([KMG]?)(?:i?B)?(?:/s)?"  # not compiled here: most verbs never read one
-_TIME = r"(\d+(?:\.\d+)?)\s*([smhd]?)"
+_TIME = r"(\d+(?:\.\d+)?)\s*([smhd]?)"  # not compiled here: most verbs never read one
 _MOMENT = (
     r"(?:(?:(?P<h>\d{1,4}):)?(?P<m>\d{1,6}):(?P<s>[0-5]?\d(?:\.\d+)?)"
     r"|(?=.)(?:(?P<hours>\d{1,4})h)?(?:(?P<minutes>\d{1,6})m)?(?:(?P<seconds>\d{1,8}(?:\.\d+)?)s?)?)"
@@ -57,24 +56,6 @@ def duration(seconds: float) -> str:
 def decimal(seconds: float) -> str:
     """For other programs: 3723.5 is "3723.5", to the millisecond and without an exponent."""
     return f"{seconds:.3f}".rstrip("0").rstrip(".")
-
-
-def parse_speed(text: str) -> int:
-    """Bytes a second; -1 for "none".  A bare number is KB/s, as in the configuration file.
-
-    Raises ValueError with words for people.
-    """
-    cleaned = text.strip()
-    if cleaned.lower() in {"none", "unlimited", "-1"}:
-        return -1
-    match = re.fullmatch(_SPEED, cleaned, re.IGNORECASE)
-    if not match:
-        raise ValueError(f"{text!r} is not a speed; write it as 500K or 2M (bytes a second), or none")
-    number, letter = match.groups()
-    limit = int(float(number) * 1024 ** (_LETTERS.index(letter.upper() or "K") + 1))
-    if limit <= 0:
-        raise ValueError("a limit of 0 would stop it; write none for no limit, or pause the download")
-    return limit
 
 
 def parse_duration(text: str) -> float:

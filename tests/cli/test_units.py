@@ -44,27 +44,6 @@ def test_durations_fit_their_column(seconds: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "limit"),
-    [
-        ("500", 500 << 10),
-        ("500K", 500 << 10),
-        ("500KB/s", 500 << 10),
-        ("2m", 2 << 20),
-        ("1.5 MiB", 3 << 19),
-        ("none", -1),
-    ],
-)
-def test_speeds_are_read(text: str, limit: int) -> None:
-    assert units.parse_speed(text) == limit
-
-
-@pytest.mark.parametrize("text", ["", "fast", "-5", "0", "1e9", "5X", "K"])
-def test_what_is_no_speed_is_refused(text: str) -> None:
-    with pytest.raises(ValueError):
-        units.parse_speed(text)
-
-
-@pytest.mark.parametrize(
     ("text", "seconds"), [("90", 90), ("90s", 90), ("1.5m", 90), ("1h", 3600), ("2D", 172_800)]
 )
 def test_times_are_read(text: str, seconds: float) -> None:
