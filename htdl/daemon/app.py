@@ -32,8 +32,8 @@ from htdl.core.runner import Runner
 from htdl.core.service import Service
 from htdl.daemon import logs, systemd
 from htdl.daemon.lock import Lock
-from htdl.errors import BadConfig, HtdlError
 from htdl.daemon.reports import Reports
+from htdl.errors import BadConfig, HtdlError
 from htdl.events import Bus
 from htdl.store import resume as resumes
 from htdl.store.db import Database
@@ -75,9 +75,9 @@ class _Threads(ThreadPoolExecutor):
 
 
 class Daemon:
-    def __init__(
     """It answers at `socket`, on which systemd may listen already: that is `inherited`."""
 
+    def __init__(
         self,
         settings: Config,
         config_path: Path,
@@ -87,9 +87,9 @@ class Daemon:
         inherited: sockets.socket | None,
     ) -> None:
         self._settings = settings
-        self._config_path = config_path
         self._inherited = inherited
         self._notifier = systemd.Notifier(environ)
+        self._config_path = config_path
         self._socket = socket
         self._state_dir = state_dir
         self._environ = environ
@@ -103,12 +103,12 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop, number.name)
         loop.add_signal_handler(signal.SIGHUP, self._hangup.set)
-        async with AsyncExitStack() as parts:
         stop = asyncio.create_task(self._notifier.tell_stop(self._stopping))
+        async with AsyncExitStack() as parts:
             await self._start(parts)
             await self._stopping.wait()
-        log.info("stopped pid=%d", os.getpid())
         stop.cancel()
+        log.info("stopped pid=%d", os.getpid())
 
     async def _start(self, parts: AsyncExitStack) -> None:
         self._log_settings()
@@ -127,9 +127,9 @@ class Daemon:
         server = self._server()
         await server.start()
         parts.push_async_callback(server.stop)
-        log.info("answering socket=%s pid=%d", self._socket, os.getpid())
         self._notifier.ready()
         self._notifier.status("loading the jobs")
+        log.info("answering socket=%s pid=%d", self._socket, os.getpid())
         videos = VideoServer(self._service, port=self._settings.stream.port)
         await videos.start()
         parts.push_async_callback(videos.stop)
@@ -144,15 +144,11 @@ class Daemon:
         await self._in_background(parts, self._service.cleaner.run())
         await self._in_background(parts, self._watch_config())
         await self._in_background(parts, self._heed_hangups())
-        self._started.set()
-
-    async def _save_all(self) -> None:
-        try:
         reports = Reports(self._notifier, self._service.health, lambda: book.living.values())
         await self._in_background(parts, reports.tell_status())
         await self._in_background(parts, reports.feed_watchdog(self._environ))
-            await asyncio.wait_for(self._runner.stop(), SAVE_SECONDS)
-        except (TimeoutError, HtdlError) as exc:  # what was saved before stands, at most some seconds old
+        self._started.set()
+
     def _server(self) -> Server:
         """On the socket that systemd made, else on one of our own."""
         if self._inherited:
@@ -160,6 +156,10 @@ class Daemon:
         group = listener.group_id(self._settings.daemon.socket_group)
         return Server(self._service, control=self._controls(), socket=self._socket, group=group)
 
+    async def _save_all(self) -> None:
+        try:
+            await asyncio.wait_for(self._runner.stop(), SAVE_SECONDS)
+        except (TimeoutError, HtdlError) as exc:  # what was saved before stands, at most some seconds old
             log.warning("not all progress could be saved: %s", exc or "the disk is slow")
 
     async def _stop_engine(self, db: Database) -> None:
@@ -204,21 +204,17 @@ class Daemon:
             reload=self.reload,
             shutdown=lambda: self._stop("asked to"),
             config=lambda: config.flat(self._settings),
-        )
-
-    async def reload(self) -> dict[str, Any]:
-        """Read the configuration again.  A faulty one changes nothing and raises BadConfig."""
             log_level=logs.level,
             set_log_level=self._set_log_level,
-        await self._started.wait()  # the socket answers before the parts stand that take it over
-        new = await asyncio.to_thread(config.load_file, self._config_path, self._environ)
+        )
+
     def _set_log_level(self, level: str) -> None:
         logs.set_level(level)
         log.log(logging.getLogger().level, "log level=%s", level)
 
-        changed = config.changed(self._settings, new)
-        needs_restart = [key for key in changed if key in config.NEEDS_RESTART]
-        if changed:
+    async def reload(self) -> dict[str, Any]:
+        """Read the configuration again.  A faulty one changes nothing and raises BadConfig."""
+        await self._started.wait()  # the socket answers before the parts stand that take it over
         self._notifier.reloading()
         try:
             return await self._reload()
@@ -226,6 +222,10 @@ class Daemon:
             self._notifier.ready()
 
     async def _reload(self) -> dict[str, Any]:
+        new = await asyncio.to_thread(config.load_file, self._config_path, self._environ)
+        changed = config.changed(self._settings, new)
+        needs_restart = [key for key in changed if key in config.NEEDS_RESTART]
+        if changed:
             self._take_over(new)
             log.info("configuration reloaded changed=%s", ",".join(changed))
         for key in needs_restart:
@@ -234,10 +234,9 @@ class Daemon:
 
     def _take_over(self, new: Config) -> None:
         self._settings = self._service.config = new
+        logs.set_level(new.log.level)
         self._engine.apply(new.torrent)
         self._service.shelf.listener()
-        if new.log != self._settings.log:  # else a level that was set meanwhile stays
-            logs.apply(new.log, self._environ)
 
     async def _heed_hangups(self) -> None:
         while True:
