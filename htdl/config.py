@@ -18,7 +18,7 @@ from typing import Annotated, Any, get_type_hints
 
 import msgspec
 
-from htdl import paths
+from htdl import paths, timetable
 from htdl.errors import BadConfig
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
@@ -77,6 +77,10 @@ class Torrent(_Section, frozen=True, kw_only=True):
     max_active_downloads: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 3
 
 
+class Limit(_Section, frozen=True, kw_only=True):
+    schedule: tuple[str, ...] = ()  # rules as "mon-fri 08:00-18:00 down=500 up=50"; the first that holds wins
+
+
 class Stream(_Section, frozen=True, kw_only=True):
     port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 8083  # 0: any that is free
     buffer_threshold_percent: Annotated[float, msgspec.Meta(ge=0, le=100)] = 10.0
@@ -127,6 +131,7 @@ class Log(_Section, frozen=True, kw_only=True):
 class Config(_Section, frozen=True, kw_only=True):
     storage: Storage
     torrent: Torrent
+    limit: Limit
     stream: Stream
     conversion: Conversion
     cache: Cache
@@ -363,6 +368,8 @@ def _check_one(key: str, value: Any) -> None:
     choices = _CHOICES.get(key)
     if choices and value not in choices:
         raise ValueError(f"{value!r} is none of {', '.join(choices)}" + _did_you_mean(str(value), choices))
+    if key == "limit.schedule":
+        timetable.check(value)
     if key.startswith("hooks.on_") and value:
         _check_program(value)
 
