@@ -126,6 +126,7 @@ class Daemon(_Section, frozen=True, kw_only=True):
 
 class Log(_Section, frozen=True, kw_only=True):
     level: str = "info"
+    format: str = "text"
 
 
 class Config(_Section, frozen=True, kw_only=True):
@@ -160,6 +161,7 @@ _CHOICES = {
     "conversion.target_format": ("mp4", "webm", "original"),
     "conversion.target_codec": ("h264", "vp9", "av1"),
     "log.level": ("debug", "info", "warning", "error"),
+    "log.format": ("text", "json"),
 }
 
 
