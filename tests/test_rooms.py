@@ -84,8 +84,8 @@ NARROW = {
     ("media", "av"): {"media/av_probe.py"},  # a crash of its C code must not be the daemon's
     ("media", "imageio_ffmpeg"): {"media/tools.py"},
     ("media", "charset_normalizer"): {"media/encodings.py"},  # which believes it for some scripts alone
-    ("cli", "daemon"): {"cli/daemon.py"},
-    ("cli", "config"): {"cli/config.py"},
+    ("cli", "daemon"): {"cli/daemon.py", "cli/doctor.py"},  # where none runs it looks by itself
+    ("cli", "config"): {"cli/config.py", "cli/doctor.py"},
     ("core", "torrent"): "torrent.api, and torrent.pieces, which is plain data",
     ("api", "core"): "core.service and core.metrics alone",
 }

@@ -13,7 +13,7 @@ from htdl.jobs import JobFile
 
 def free_bytes(folder: Path) -> int:
     """Free for us in the file system of this folder, or of the nearest parent that exists."""
-    stat = os.statvfs(_nearest(folder))
+    stat = os.statvfs(nearest(folder))
     if not stat.f_blocks:  # /proc and the like: not full, but no place for files, as writing there will say
         return sys.maxsize
     return stat.f_bavail * stat.f_frsize
@@ -21,7 +21,7 @@ def free_bytes(folder: Path) -> int:
 
 def same_disk(one: Path, other: Path) -> bool:
     """Whether two folders are, or would be, in the same file system."""
-    return _nearest(one).stat().st_dev == _nearest(other).stat().st_dev
+    return nearest(one).stat().st_dev == nearest(other).stat().st_dev
 
 
 def bytes_on_disk(save_path: Path, files: Iterable[JobFile]) -> int:
@@ -35,7 +35,7 @@ def bytes_on_disk(save_path: Path, files: Iterable[JobFile]) -> int:
     return total
 
 
-def _nearest(folder: Path) -> Path:
+def nearest(folder: Path) -> Path:
     """The folder, or the nearest parent that exists."""
     while not os.path.exists(folder) and folder != folder.parent:  # noqa: PTH110 - Path's raises where we may not look
         folder = folder.parent

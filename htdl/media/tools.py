@@ -169,3 +169,9 @@ def names_in(listing: str) -> frozenset[str]:
     """Of `ffmpeg -encoders`, `-filters` or `-muxers`: flags, the name, and words."""
     rows = (line.split() for line in listing.splitlines())
     return frozenset(row[1] for row in rows if len(row) > 1)
+
+
+async def decoders(ffmpeg: str) -> frozenset[str]:
+    """All that it can read, by ffmpeg's names; empty where it does not say."""
+    done = await run([ffmpeg, "-hide_banner", "-decoders"], _LIMITS)
+    return names_in(done.stdout.decode(errors="replace"))

@@ -40,7 +40,7 @@ class Database:
     """An open database; `open` makes one, `close` ends it."""
 
     def __init__(self, path: Path, writer: _Lane, reader: _Lane) -> None:
-        self._path = path
+        self.path = path
         self._writer = writer
         self._reader = reader
 
@@ -93,7 +93,7 @@ class Database:
             with connection:  # commits; rolls back on any error, also one of the commit itself
                 return work()
         except sqlite3.Error as exc:
-            if told := _in_words(exc, self._path):
+            if told := _in_words(exc, self.path):
                 raise told from exc
             raise
 

@@ -1,0 +1,126 @@
+"""`htdl doctor`: what is well, what is not, and what to do about it.
+
+`of_machine` needs no running daemon; `Doctor` adds what only one knows.  No look waits long: a disk that
+hangs is a finding, and nothing of it stops the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from time import monotonic
+
+from htdl.config import Config
+from htdl.core import codecs, machine, places, ports, reach, symptoms
+from htdl.core.book import Book
+from htdl.core.links import Links
+from htdl.jobs import Finding, Job, JobQuery, Level, State
+from htdl.store import jobs as rows
+from htdl.store import soundness
+from htdl.store.db import Database
+from htdl.torrent.api import Engine
+
+DISK_SECONDS = 10.0  # for a folder to answer
+DATABASE_SECONDS = 20.0  # to read the database through
+LATEST = 200  # jobs of a kind that are looked at
+MOST_PORTS = 20  # of a range of which it is asked who has them
+
+
+async def of_machine(config: Config, database: Path, clock: machine.Clock | None = None) -> list[Finding]:
+    """Folders, room, database, ffmpeg, clock and limits: for a daemon with this configuration."""
+    named = places.folders(config, database.parent)
+    wal = database.with_name(f"{database.name}-wal")
+    folders, disks, sound, tools = await asyncio.gather(
+        _patiently("folders", lambda: places.look(named)),
+        _patiently("space", lambda: list(places.disks(config, named))),
+        _database(database),
+        codecs.look(config.conversion),
+    )
+    written = machine.newest(database, wal, Path(__file__))
+    clock = clock or machine.Clock()
+    limits = [symptoms.of_limits(config), machine.open_files(config.torrent.max_connections)]
+    return [*folders, *disks, sound, *tools, clock.look(written), *limits]
+
+
+class Doctor:
+    def __init__(
+        self, db: Database, book: Book, engine: Engine, links: Links, config: Callable[[], Config]
+    ) -> None:
+        self._db = db
+        self._book = book
+        self._engine = engine
+        self._links = links
+        self._config = config
+        self._clock = machine.Clock()
+
+    async def findings(self) -> list[Finding]:
+        config = self._config()
+        found = await of_machine(config, self._db.path, self._clock)
+        if not self._book.loaded.is_set():
+            hint = "ask again in a moment"
+            return [*found, Finding("downloads", Level.WARN, "the jobs are still being loaded", hint)]
+        return [*found, *await self._network(config), await self._videos(config), *await self._jobs(config)]
+
+    async def _network(self, config: Config) -> list[Finding]:
+        seen = await self._engine.network()
+        first, last = config.torrent.port_range_start, config.torrent.port_range_end
+        holders = {}
+        if seen.port != first:
+            asked = [port for port in range(first, last + 1)[:MOST_PORTS] if port != seen.port]
+            holders = await asyncio.to_thread(lambda: {x: who for x in asked if (who := ports.holder(x))})
+        return reach.findings(config.torrent, seen, self._engine.trouble(), holders)
+
+    async def _videos(self, config: Config) -> Finding:
+        """Whether players find them where they are configured to be."""
+        base, wanted = self._links.base_url, config.stream.port
+        if base is None:
+            return Finding("videos", Level.FAIL, "they are served nowhere", "restart the daemon; see its log")
+        if not wanted or base.endswith(f":{wanted}"):
+            return Finding("videos", Level.OK, f"served at {base}")
+        who = await asyncio.to_thread(ports.holder, wanted) or "another program"
+        words = f"served at {base}, since {wanted} is taken by {who}: URLs end with the daemon"
+        return Finding("videos", Level.WARN, words, "set stream.port to a free one, and restart")
+
+    async def _jobs(self, config: Config) -> list[Finding]:
+        failed = await self._db.read(rows.listing, JobQuery(status=(State.FAILED,), limit=LATEST))
+        whole = await self._db.read(rows.listing, JobQuery(status=(State.COMPLETED,), limit=LATEST))
+        return [
+            *symptoms.of_living(self._book.living.values()),
+            *symptoms.of_failed(failed),
+            *await _patiently("files", lambda: list(symptoms.of_missing(_missing(whole)))),
+        ]
+
+
+def _missing(jobs: list[Job]) -> list[Job]:
+    """Those whose file has gone without us."""
+    return [job for job in jobs if job.file_path and not Path(job.file_path).exists()]
+
+
+async def _database(path: Path) -> Finding:
+    """Read through beside its daemon, which goes on meanwhile."""
+    if not path.exists():
+        return Finding("database", Level.OK, f"none yet; it will be {path}")
+    deadline = monotonic() + DATABASE_SECONDS
+    try:
+        wrong = await asyncio.to_thread(soundness.look, path, lambda: monotonic() < deadline)
+    except TimeoutError:
+        return Finding("database", Level.OK, f"too large to be read through in {DATABASE_SECONDS:.0f} s")
+    if wrong:
+        hint = "put a backup in its place, or move it away to begin with an empty one; downloaded files stay"
+        return Finding("database", Level.FAIL, f"{path} {wrong}", hint)
+    return Finding("database", Level.OK, "sound")
+
+
+async def _patiently(name: str, look: Callable[[], list[Finding]]) -> list[Finding]:
+    """What `look` finds, or that the disk does not answer; its thread is then left to it."""
+    thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="htdl-doctor")
+    try:
+        async with asyncio.timeout(DISK_SECONDS):
+            return await asyncio.get_running_loop().run_in_executor(thread, look)
+    except TimeoutError:
+        words = f"a disk or network share has not answered for {DISK_SECONDS:.0f} s"
+        return [Finding(name, Level.FAIL, words, "look at its mount: dmesg, mount, df")]
+    finally:
+        thread.shutdown(wait=False)

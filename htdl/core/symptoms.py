@@ -1,0 +1,94 @@
+"""What the jobs themselves complain of, kind by kind, and what to do.  Pure.
+
+One entry a cause that a user looks for: no download starts, no peers, slow, invalid torrent, file not found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+
+from htdl.config import Config
+from htdl.jobs import Blocked, Finding, Job, Level, State
+
+SLOW_UPLOAD = 20  # KB/s; peers give to who gives
+_NAMED = 3  # jobs that are named of each kind
+
+_BLOCKED: dict[Blocked, tuple[str, str]] = {
+    Blocked.DISK_FULL: ("wait for room on the disk", "free some space; they go on by themselves"),
+    Blocked.NO_PEERS: (
+        "find no peers",
+        "wait, or look for a torrent with more seeders; see dht and trackers",
+    ),
+    Blocked.NO_METADATA: (
+        "are magnets that nobody has answered",
+        "wait, or take a magnet with trackers; see dht and trackers",
+    ),
+    Blocked.PEERS_CHOKING: (
+        "are slow: peers are there, and none sends",
+        "wait; a higher torrent.max_upload_speed and a reachable port help",
+    ),
+    Blocked.TRACKER_ERROR: ("have trackers that refuse or are gone", "`htdl show ID` has their words"),
+}
+_FAILED: dict[str, tuple[str, str]] = {
+    "invalid_torrent": ("are no valid torrent", "get the .torrent or the magnet once more, from elsewhere"),
+    "bad_source": ("are no valid torrent", "get the .torrent or the magnet once more, from elsewhere"),
+    "io_error": ("could not be written or read", "mend the disk or its folder, then: htdl retry ID"),
+    "no_ffmpeg": ("could not be converted for want of ffmpeg", "install it, then: htdl convert ID"),
+    "conversion_failed": ("could not be converted", "`htdl show ID` says why; then: htdl convert ID"),
+    "bad_media": ("are no video that can be read", "`htdl show ID` says why"),
+}
+_OTHER = ("failed", "`htdl show ID` says why; begin again with: htdl retry ID")
+
+
+def of_living(jobs: Iterable[Job]) -> Iterator[Finding]:
+    """Why living jobs stand still; one line where none does."""
+    living = [job for job in jobs if not job.has_ended]
+    stands = [job for job in living if job.blocked_by in _BLOCKED]
+    queued = [job for job in living if job.blocked_by is Blocked.QUEUE]
+    paused = [job for job in living if job.status is State.PAUSED]
+    moving = len(living) - len(stands) - len(queued) - len(paused)
+    words = f"{moving} under way, {len(queued)} queued, {len(paused)} paused, {len(stands)} stand still"
+    yield Finding("downloads", Level.OK, words)
+    if queued and not moving:
+        hint = "raise torrent.max_active_downloads, or cancel what holds the slots"
+        yield Finding("queue", Level.WARN, f"{_said(queued)} queued, and nothing moves", hint)
+    for kind, (what, hint) in _BLOCKED.items():
+        if some := [job for job in stands if job.blocked_by is kind]:
+            yield Finding(kind.value, Level.WARN, f"{_said(some)} {what}", hint)
+
+
+def of_failed(jobs: Iterable[Job]) -> Iterator[Finding]:
+    """What went wrong with those that ended so, kind by kind."""
+    by_cause: dict[tuple[str, str], list[Job]] = {}
+    for job in jobs:
+        by_cause.setdefault(_FAILED.get(job.error_code or "", _OTHER), []).append(job)
+    for (what, hint), some in by_cause.items():
+        yield Finding("failed", Level.WARN, f"{_said(some)} {what}", hint)
+
+
+def of_missing(jobs: Collection[Job]) -> Iterator[Finding]:
+    """Of jobs that are complete, and whose main file is not where it was."""
+    if jobs:
+        hint = "put it back, or fetch it again with: htdl retry ID"
+        yield Finding("files", Level.WARN, f"{_said(jobs)} not found on the disk any more", hint)
+
+
+def of_limits(config: Config) -> Finding:
+    """Speeds as they are configured: a limit that was forgotten is why a download is slow."""
+    down, up = config.torrent.max_download_speed, config.torrent.max_upload_speed
+    words = f"{_limit(down)} down, {_limit(up)} up"
+    if 0 <= up < SLOW_UPLOAD:
+        hint = "raise torrent.max_upload_speed: peers send to those who send to them"
+        return Finding("limits", Level.WARN, f"{words}: so little up makes downloads slow", hint)
+    return Finding("limits", Level.OK, words)
+
+
+def _limit(speed: int) -> str:
+    return "no limit" if speed < 0 else f"{speed} KB/s"
+
+
+def _said(jobs: Collection[Job]) -> str:
+    """2 jobs (3f2a1b2c, 77aa0011)"""
+    names = [job.id[:8] for job in jobs][:_NAMED]
+    more = ", …" if len(jobs) > _NAMED else ""
+    return f"{len(jobs)} job{'' if len(jobs) == 1 else 's'} ({', '.join(names)}{more})"
