@@ -32,9 +32,12 @@ from htdl.events import Kind
 from htdl.jobs import (
     AddRequest,
     FileRequest,
+    Finding,
     Health,
     JobPatch,
+    LimitRequest,
     Preload,
+    SpeedLimits,
     State,
     Stats,
     StreamInfo,
@@ -53,6 +56,7 @@ _URL = "/?&=%,:+~"  # what stands as it is in a path with its query; the rest is
 _HUNG_UP = "hung_up"  # the code of NoDaemon when there was one a moment ago
 _PLAN = ("file", "format", "codec", "audio")  # what a plan may be asked with
 _RETRY_SECONDS = 0.2  # between two tries to reach a daemon that is being restarted
+_DOCTOR_SECONDS = 90.0  # what it may take to read a large database through
 _PATIENCE_SECONDS = 60.0  # how long `wait` and `start_download` let a daemon be away
 
 
@@ -214,6 +218,27 @@ class Client:
         told = self._ask("POST", job_id, "/preload", {"seconds": seconds, "file": file})
         return Preload(**wire.known(Preload, told))
 
+    # Of all downloads together
+
+    def limits(self) -> SpeedLimits:
+        """The speed limits that hold now, why, and the jobs that have some of their own."""
+        return wire.speed_limits(self.request("GET", f"{wire.API}/limit")[0])
+
+    def limit(
+        self,
+        *,
+        max_download_speed: int | None = None,
+        max_upload_speed: int | None = None,
+        reset: bool = False,
+    ) -> SpeedLimits:
+        """Limit all downloads together, in bytes a second, -1 for none, until something else is configured;
+        None leaves one as it is, and `reset` first goes back to what is configured.
+        """
+        request = LimitRequest(
+            max_download_speed=max_download_speed, max_upload_speed=max_upload_speed, reset=reset
+        )
+        return wire.speed_limits(self.request("POST", f"{wire.API}/limit", body_of(request))[0])
+
     # The daemon itself
 
     def stats(self) -> Stats:
@@ -224,6 +249,11 @@ class Client:
         told = self._exchange("GET", f"{wire.API}/health", None, accept=(200, 503))[0]
         return Health(**wire.known(Health, told))
 
+    def doctor(self) -> list[Finding]:
+        """What is well, what is not, and what to do about it."""
+        patient = Client(self.socket, max(self.timeout, _DOCTOR_SECONDS))
+        return [wire.finding(x) for x in patient.request("GET", f"{wire.API}/doctor")[0]]
+
     def config(self) -> dict[str, Any]:
         """The effective configuration: {"torrent.max_connections": 200, …}"""
         return dict(self.request("GET", f"{wire.API}/config")[0])
@@ -231,6 +261,14 @@ class Client:
     def reload(self) -> dict[str, Any]:
         """{"changed": [keys], "needs_restart": [keys]}"""
         return dict(self.request("POST", f"{wire.API}/reload")[0])
+
+    def log_level(self, level: str | None = None) -> str:
+        """How much the daemon logs; with `level` from now on, until it ends or its configuration names
+        another: "debug", "info", "warning" or "error".
+        """
+        path = f"{wire.API}/log-level"
+        told = self.request("POST", path, {"level": level})[0] if level else self.request("GET", path)[0]
+        return str(told["level"])
 
     def shutdown(self) -> None:
         """Ask the daemon to end; returns before it has."""
@@ -467,7 +505,7 @@ def file_request(path: Path, wanted: Wanted | None = None, priority: int = 0) ->
     return FileRequest(**asked, path=os.fspath(path.absolute()), priority=priority)
 
 
-def body_of(request: AddRequest | JobPatch | Wanted) -> dict[str, Any]:
+def body_of(request: AddRequest | JobPatch | LimitRequest | Wanted) -> dict[str, Any]:
     """A request as JSON: the fields that differ from their defaults, bytes as base64."""
     fields = {x.name: getattr(request, x.name) for x in dataclasses.fields(request)}
     body = {x.name: fields[x.name] for x in dataclasses.fields(request) if fields[x.name] != x.default}

@@ -17,10 +17,15 @@ from htdl.jobs import (
     Blocked,
     Conversion,
     ConversionState,
+    Finding,
     Job,
     JobFile,
+    JobLimit,
     JobView,
+    Level,
     Readiness,
+    SpeedLimit,
+    SpeedLimits,
     State,
     StreamInfo,
     SubtitleLink,
@@ -139,6 +144,22 @@ def stream_info(fields: Mapping[str, Any]) -> StreamInfo:
     own["readiness"] = Readiness(**known(Readiness, own["readiness"]))
     own["subtitles"] = _subtitles(own)
     return StreamInfo(**own)
+
+
+def finding(fields: Mapping[str, Any]) -> Finding:
+    """A Finding back again from its JSON."""
+    own = known(Finding, fields)
+    own["level"] = Level(own["level"])
+    return Finding(**own)
+
+
+def speed_limits(fields: Mapping[str, Any]) -> SpeedLimits:
+    """A SpeedLimits back again from its JSON."""
+    own = known(SpeedLimits, fields)
+    for way in ("download", "upload"):
+        own[way] = SpeedLimit(**known(SpeedLimit, own[way]))
+    own["jobs"] = tuple(JobLimit(**known(JobLimit, one)) for one in own.get("jobs", ()))
+    return SpeedLimits(**own)
 
 
 def _conversion(fields: Mapping[str, Any]) -> Conversion:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -14,7 +14,7 @@ from htdl import wire
 from htdl.api import answers, bodies
 from htdl.api.connection import until_gone
 from htdl.errors import BadRequest
-from htdl.jobs import AddRequest, FileRequest, JobPatch, JobQuery, JobView, State, Wanted
+from htdl.jobs import AddRequest, FileRequest, JobPatch, JobQuery, JobView, LimitRequest, State, Wanted
 
 if TYPE_CHECKING:
     from htdl.core.service import Service
@@ -31,16 +31,24 @@ class Controls:
 
     `reload` reads the configuration again: {"changed": [keys], "needs_restart": [keys]}, or BadConfig.
     `shutdown` only asks for the end and returns at once.  `config` is the effective configuration, flat.
+    `set_log_level` holds until the daemon ends, or the configuration names another.
     """
 
     reload: Callable[[], Awaitable[dict[str, Any]]]
     shutdown: Callable[[], None]
     config: Callable[[], dict[str, Any]]
+    log_level: Callable[[], str]
+    set_log_level: Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelRequest:
     delete: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLevelRequest:
+    level: Literal["debug", "info", "warning", "error"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +89,14 @@ class Control:
             web.post(f"{wire.API}/plans", self._plan_file),
             web.get(f"{videos}/stream/status", self._video_status),
             web.post(f"{videos}/download/cancel", self._video_cancel),
+            web.get(f"{wire.API}/limit", self._limits),
+            web.post(f"{wire.API}/limit", self._limit),
             web.get(f"{wire.API}/stats", self._stats),
+            web.get(f"{wire.API}/doctor", self._doctor),
             web.get(f"{wire.API}/config", self._config),
             web.post(f"{wire.API}/reload", self._reload),
+            web.get(f"{wire.API}/log-level", self._log_level),
+            web.post(f"{wire.API}/log-level", self._set_log_level),
             web.post(f"{wire.API}/shutdown", self._shutdown),
             web.get(f"{wire.API}/health", self._health),
             web.get("/health", self._health),
@@ -172,8 +185,17 @@ class Control:
             await self._service.cancel(view.job.id)
         return answers.json({})
 
+    async def _limits(self, request: web.Request) -> web.Response:
+        return answers.json(await self._service.limits())
+
+    async def _limit(self, request: web.Request) -> web.Response:
+        return answers.json(await self._service.limit(await self._body(request, LimitRequest)))
+
     async def _stats(self, request: web.Request) -> web.Response:
         return answers.json(await self._service.stats())
+
+    async def _doctor(self, request: web.Request) -> web.Response:
+        return answers.json(await self._service.doctor())
 
     async def _health(self, request: web.Request) -> web.Response:
         health = await self._service.health()
@@ -184,6 +206,13 @@ class Control:
 
     async def _reload(self, request: web.Request) -> web.Response:
         return answers.json(await self._controls.reload())
+
+    async def _log_level(self, request: web.Request) -> web.Response:
+        return answers.json({"level": self._controls.log_level()})
+
+    async def _set_log_level(self, request: web.Request) -> web.Response:
+        self._controls.set_log_level((await self._body(request, LogLevelRequest)).level)
+        return await self._log_level(request)
 
     async def _shutdown(self, request: web.Request) -> web.Response:
         self._controls.shutdown()

@@ -11,7 +11,7 @@ from typing import Any
 
 from htdl.core import selection
 from htdl.errors import BadRequest
-from htdl.jobs import AddRequest, Job, JobFile, State, Wish
+from htdl.jobs import AddRequest, Job, JobFile, JobPatch, State, Wish
 from htdl.torrent.api import Source, TorrentFile
 
 TORRENT_NAMESPACE = uuid.UUID(
@@ -110,6 +110,11 @@ def check_numbers(priority: int, *speeds: int | None) -> None:
             raise BadRequest(
                 f"a speed limit of {speed} bytes/s cannot be kept", hint="use -1 for none, or 1 and more"
             )
+
+
+def is_of_limits(patch: JobPatch) -> bool:
+    """Whether it changes nothing but speed limits."""
+    return replace(patch, max_download_speed=None, max_upload_speed=None) == JobPatch()
 
 
 def files_of(source: Source, patterns: tuple[str, ...]) -> list[JobFile]:

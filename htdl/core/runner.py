@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
-from htdl.core import admission, download, schedule, yielding
+from htdl.core import about, admission, download, schedule, yielding
 from htdl.core.acts import Acts
 from htdl.core.book import Book
 from htdl.core.chores import Chores
@@ -101,11 +101,13 @@ class Runner:
         if self._clock() - self._last_tick >= TICK_SECONDS:
             self._last_tick = self._clock()  # first: a look that fails is not tried again at once
             await self._look()
+        await self._service.limiting.turn()
         await self._release_strangers()
         await self._service.conversions.turn()
         await self._service.subtitling.turn()
         for action in self._decide():
-            await self._acts.act(action)
+            with about.job(action.job_id):
+                await self._acts.act(action)
         await self._write()
 
     # --- looking ---
@@ -129,6 +131,9 @@ class Runner:
 
     def _on_arrival(self, job_id: str) -> None:
         """More of what is arriving can be read."""
+        job, status = self._book.living.get(job_id), self._engine.status(job_id)
+        if job and status and not job.download_speed:  # which says whether it can be watched
+            self._look_at(job, status)
         self._acts.tell_ready(job_id)
         self._service.conversions.look_soon(job_id)
 
@@ -143,7 +148,8 @@ class Runner:
         fits = sum(file.size for file in wanted) - here <= max(0, self._room())
         if fits:
             self._engine.select(job.id, [file.index for file in wanted])
-        self._chores.begin(self._write_metadata(job, metadata, files, fits))
+        with about.job(job.id):
+            self._chores.begin(self._write_metadata(job, metadata, files, fits))
 
     async def _write_metadata(self, job: Job, metadata: Metadata, files: list[JobFile], fits: bool) -> None:
         log.info(

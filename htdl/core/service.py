@@ -17,13 +17,15 @@ from typing import Any
 import sqlite_utils
 
 from htdl.config import Config
-from htdl.core import admission, download, payload, requests, statistics
+from htdl.core import about, admission, download, payload, requests, statistics
 from htdl.core.adding import Adding
 from htdl.core.book import Book
 from htdl.core.checks import Checks
 from htdl.core.cleaner import Cleaner
 from htdl.core.conversions import Conversions
 from htdl.core.converting import Converting
+from htdl.core.diagnosis import Doctor
+from htdl.core.limiting import Limiting
 from htdl.core.links import Links
 from htdl.core.live import Live
 from htdl.core.requests import NOT_SEEDING, called, living_of
@@ -37,6 +39,7 @@ from htdl.events import ENDS, Bus, Event, Kind, Subscription
 from htdl.jobs import (
     AddRequest,
     FileRequest,
+    Finding,
     Health,
     Job,
     JobPatch,
@@ -77,9 +80,12 @@ class Service:
         self.cleaner = Cleaner(db, book, lambda: self.config, self.shelf.is_in_use)
         self.shelf.listener = self.cleaner.look
         self._checks = Checks(db, book, engine)
+        self._doctor = Doctor(db, book, engine, self.links, lambda: self.config)
+        self.limiting = Limiting(db, book, engine, lambda: self.config)
         self._adding = Adding(db, book, engine, lambda: self.config)
         self.views = Views(book, self.streams, self.links, self.conversions, self.subtitling, self.live)
         # the questions about jobs, under one roof with the verbs
+        self.limits, self.limit = self.limiting.limits, self.limiting.limit
         self.jobs = self.views.jobs
         self.get = self.views.get
         self.by_video = self.views.by_video
@@ -113,6 +119,9 @@ class Service:
             disk_free_bytes=admission.free_bytes(self.config.torrent.download_path),
             uptime_seconds=monotonic() - self._started,
         )
+
+    async def doctor(self) -> list[Finding]:
+        return await self._doctor.findings()
 
     async def health(self) -> Health:
         return await self._checks.health(self.config, self.last_tick_seconds)
@@ -235,13 +244,16 @@ class Service:
         if job.seeding:
             await self._book.change(job.id, **NOT_SEEDING)
         if delete or job.delete_data:
-            await self.delete_payload(job)
+            with about.job(job.id):
+                await self.delete_payload(job)
         await self._book.remove(job)
         return view
 
     async def update(self, prefix: str, patch: JobPatch) -> JobView:
-        """Change priority, limits or files of a living job."""
-        job = await self._living(prefix, "change")
+        """Change priority, limits or files of a living job; of one that seeds, its limits."""
+        job = await self._find(prefix)
+        if not (job.seeding and requests.is_of_limits(patch)):
+            job = await self._living(prefix, "change")
         fields = {
             name: value
             for name in ("priority", "max_download_speed", "max_upload_speed")

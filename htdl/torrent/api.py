@@ -177,6 +177,9 @@ class Engine(Protocol):
 
     def set_limits(self, key: str, *, max_download_speed: int, max_upload_speed: int) -> None: ...
 
+    def limit(self, *, max_download_speed: int, max_upload_speed: int) -> None:
+        """What all torrents together may take, in place of what the configuration says."""
+
     def reannounce(self, key: str) -> None:
         """Ask trackers and DHT for peers now."""
 

@@ -178,6 +178,9 @@ class LibtorrentEngine:
             torrent.handle.set_download_limit(settings.rate(max_download_speed))
             torrent.handle.set_upload_limit(settings.rate(max_upload_speed))
 
+    def limit(self, *, max_download_speed: int, max_upload_speed: int) -> None:
+        self._session.limit(settings.session_limits(max_download_speed, max_upload_speed))
+
     def reannounce(self, key: str) -> None:
         if torrent := self._torrents.standing(key):
             torrent.handle.force_reannounce()

@@ -35,6 +35,7 @@ class Session:
         self._state = state
         self._on_alert = on_alert
         self._is_watched = False
+        self._limits: libtorrent.settings_pack = {}  # in place of the configuration's
 
     async def open(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -76,8 +77,12 @@ class Session:
         """Take over a changed configuration; a change of port listens anew."""
         self._config = config
         watching = settings.watch_settings(is_watched=self._is_watched)
-        self.lt.apply_settings({**settings.session_settings(config), **watching})
+        self.lt.apply_settings({**settings.session_settings(config), **watching, **self._limits})
         block(self.lt, allow_lan=config.allow_lan)
+
+    def limit(self, limits: libtorrent.settings_pack) -> None:
+        self._limits = limits
+        self.lt.apply_settings(limits)
 
     def watch(self, is_watched: bool) -> None:
         """Whether somebody waits for single pieces of any torrent."""

@@ -48,8 +48,7 @@ def session_settings(config: Torrent) -> settings_pack:
         "enable_upnp": config.upnp_enabled,
         "enable_natpmp": config.upnp_enabled,
         "webtorrent_stun_server": "",  # would tell a third party that we are here
-        "download_rate_limit": rate(config.max_download_speed * 1024),
-        "upload_rate_limit": rate(config.max_upload_speed * 1024),
+        **session_limits(config.max_download_speed * 1024, config.max_upload_speed * 1024),
         # else the acknowledgements of a fast download use up the upload limit: 100 KB/s of them allow for
         # about 3.5 MB/s, in fits and starts
         "rate_limit_ip_overhead": False,
@@ -86,6 +85,11 @@ def session_settings(config: Torrent) -> settings_pack:
         "allow_multiple_connections_per_ip": config.allow_lan,
         "dht_bootstrap_nodes": ",".join(DHT_ROUTERS),
     }
+
+
+def session_limits(max_download_speed: int, max_upload_speed: int) -> settings_pack:
+    """What all torrents together may take, in bytes a second; negative is no limit."""
+    return {"download_rate_limit": rate(max_download_speed), "upload_rate_limit": rate(max_upload_speed)}
 
 
 def listen_interfaces(interface: str, port: int) -> str:

@@ -58,6 +58,7 @@ class FakeEngine:
         self.may_go_on.set()
         self.busy: list[str] = []
         self.is_broken = False
+        self.limits: tuple[int, int] | None = None  # of all together, by the last `limit`
 
     # what a test makes happen
 
@@ -146,6 +147,9 @@ class FakeEngine:
             self.torrents[key] = replace(
                 self.torrents[key], max_download_speed=max_download_speed, max_upload_speed=max_upload_speed
             )
+
+    def limit(self, *, max_download_speed: int, max_upload_speed: int) -> None:
+        self.limits = max_download_speed, max_upload_speed
 
     def reannounce(self, key: str) -> None:
         self.reannounced.append(key)
