@@ -87,3 +87,13 @@ def reload(app: App, as_json: bool) -> None:
     click.echo(f"changed: {', '.join(told['changed'])}" if told["changed"] else "nothing has changed")
     if told["needs_restart"]:
         click.echo(f"only after a restart: {', '.join(told['needs_restart'])}")
+
+
+@command.command("log-level", epilog=examples("htdl daemon log-level", "htdl daemon log-level debug"))
+@click.argument("level", required=False, type=click.Choice(["debug", "info", "warning", "error"]))
+@as_json
+@click.pass_obj
+def log_level(app: App, level: str | None, as_json: bool) -> None:
+    """Say how much the daemon logs, or set it: until the daemon ends, or the configuration names another."""
+    told = app.client.log_level(level)
+    click.echo(json_text({"level": told}) if as_json else printable(told))

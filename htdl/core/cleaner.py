@@ -119,7 +119,7 @@ class Cleaner:
         if self._is_needed(video, left.values()):
             return False  # since it was decided
         if not await asyncio.to_thread(_delete, video, job.info_hash if job else ""):
-            log.warning("not removed path=%s reason=%r", video.path, removal.reason)
+            log.warning("not removed path=%s job=%s reason=%r", video.path, video.job, removal.reason)
             return False
         log.info(
             "removed path=%s kind=%s job=%s bytes=%d reason=%r",

@@ -18,7 +18,7 @@ from time import monotonic
 import sqlite_utils
 
 from htdl.config import Config
-from htdl.core import beside, tracks, vtt_files
+from htdl.core import about, beside, tracks, vtt_files
 from htdl.core.beside import Stage, Video, Work
 from htdl.core.book import Book
 from htdl.core.streams import Streams
@@ -222,7 +222,8 @@ class Subtitling:
                 self._begin(work, video, partial(self._read_tracks, work, video, stage, here))
 
     def _begin(self, work: Work, video: Video, reading: Reading) -> None:
-        task = asyncio.get_running_loop().create_task(self._guard(work, video, reading))
+        with about.job(work.job.id):
+            task = asyncio.get_running_loop().create_task(self._guard(work, video, reading))
         self._tasks[task] = work.job.id
         task.add_done_callback(self._on_end)
 

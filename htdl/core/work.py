@@ -14,6 +14,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from htdl.core import about
 from htdl.core.book import Book
 from htdl.core.conversion import Prepared
 from htdl.core.lanes import Candidate
@@ -55,7 +56,8 @@ class Workshop:
         self._clock = clock
 
     def begin(self, job: Job, work: Work, doing: Callable[[], Awaitable[None]]) -> None:
-        work.task = asyncio.get_running_loop().create_task(self._see_through(job, work, doing))
+        with about.job(job.id):
+            work.task = asyncio.get_running_loop().create_task(self._see_through(job, work, doing))
 
     async def _see_through(self, job: Job, work: Work, doing: Callable[[], Awaitable[None]]) -> None:
         """Do it.  What cannot even be noted is tried again: nothing stays RUNNING that does not run."""

@@ -49,7 +49,7 @@ def main(config_path: Path, socket: Path, state_dir: Path, environ: Mapping[str,
     """Run until SIGTERM, SIGINT or a request to shut down.  Raises HtdlError when it cannot start."""
     config_path, socket, state_dir = config_path.absolute(), socket.absolute(), state_dir.absolute()
     settings = config.load_file(config_path, environ)
-    logs.set_up(settings.log.level, environ)
+    logs.set_up(settings.log, environ)
     inherited = systemd.listening(environ, os.getpid())
     socket = Path(inherited.getsockname()) if inherited else socket
     os.chdir("/")  # keeps no file system from being unmounted
@@ -234,9 +234,10 @@ class Daemon:
 
     def _take_over(self, new: Config) -> None:
         self._settings = self._service.config = new
-        logs.set_level(new.log.level)
         self._engine.apply(new.torrent)
         self._service.shelf.listener()
+        if new.log != self._settings.log:  # else a level that was set meanwhile stays
+            logs.apply(new.log, self._environ)
 
     async def _heed_hangups(self) -> None:
         while True:

@@ -100,6 +100,8 @@ class Serving:
                 reload=self._reload,
                 shutdown=lambda: self.asked.append("shutdown"),
                 config=lambda: config.flat(self.config),
+                log_level=lambda: "info",
+                set_log_level=self.asked.append,
             )
             self.server = Server(self.service, control=controls, socket=self.socket, seconds=SECONDS)
             await self.server.start()
