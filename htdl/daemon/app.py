@@ -28,9 +28,11 @@ from htdl.api import listener
 from htdl.api.server import Controls, Server, VideoServer
 from htdl.config import Config
 from htdl.core.book import Book, utc_now
+from htdl.core.hooks import Hooks
 from htdl.core.runner import Runner
 from htdl.core.service import Service
-from htdl.daemon import logs, systemd
+from htdl.core.watch import Watch
+from htdl.daemon import folders, logs, systemd
 from htdl.daemon.lock import Lock
 from htdl.daemon.reports import Reports
 from htdl.errors import BadConfig, HtdlError
@@ -123,6 +125,7 @@ class Daemon:
         self._service = Service(self._settings, db, book, bus, self._engine, await _stream_secret(db))
         self._runner = Runner(book, self._service, self._engine, boot_id())
         self._service.last_tick_seconds = self._runner.last_tick_seconds
+        self._watch = Watch(self._service.add, lambda: self._settings.watch)
 
         server = self._server()
         await server.start()
@@ -137,11 +140,15 @@ class Daemon:
 
         await self._engine.start()
         parts.push_async_callback(self._stop_engine, db)
+        hooks = Hooks(db, book, bus, lambda: self._settings.hooks, self._environ)
+        await self._in_background(parts, hooks.run())
         await book.load()
         log.info("jobs loaded living=%d", len(book.living))
         parts.push_async_callback(self._save_all)
         await self._in_background(parts, self._runner.run())
         await self._in_background(parts, self._service.cleaner.run())
+        await self._in_background(parts, self._watch.run())
+        await self._in_background(parts, folders.notice(lambda: self._settings.watch.paths, self._watch.look))
         await self._in_background(parts, self._watch_config())
         await self._in_background(parts, self._heed_hangups())
         reports = Reports(self._notifier, self._service.health, lambda: book.living.values())
@@ -236,6 +243,7 @@ class Daemon:
         self._settings = self._service.config = new
         self._engine.apply(new.torrent)
         self._service.shelf.listener()
+        self._watch.look()
         if new.log != self._settings.log:  # else a level that was set meanwhile stays
             logs.apply(new.log, self._environ)
 
