@@ -9,13 +9,16 @@ import importlib
 import os
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from htdl import __version__
 from htdl.cli import boundary
 from htdl.cli.app import App
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 VERBS = {
     "Downloads": {
@@ -26,6 +29,7 @@ VERBS = {
         "resume": "Let paused downloads go on.",
         "retry": "Begin failed or cancelled downloads again; verify complete ones.",
         "remove": "Forget downloads that have ended.",
+        "limit": "Limit speeds, of all downloads or of some; say what holds.",
         "pin": "Keep videos that nobody watches.",
         "unpin": "Keep videos no longer than any other.",
     },
@@ -44,7 +48,9 @@ VERBS = {
     "The daemon": {
         "daemon": "Run, start, stop and ask the daemon.",
         "config": "Show, check and edit the configuration.",
+        "doctor": "Look at all that may be wrong, and say what to do.",
         "demo": "Try htdl without the internet.",
+        "completion": "Print what completes htdl's verbs in a shell.",
     },
 }
 _NAMES = {name: help_ for verbs in VERBS.values() for name, help_ in verbs.items()}
@@ -73,6 +79,12 @@ class Verbs(click.Group):
         for title, verbs in VERBS.items():
             with formatter.section(title):
                 formatter.write_dl(list(verbs.items()))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        verbs = [CompletionItem(x, help=says) for x, says in _NAMES.items() if x.startswith(incomplete)]
+        return verbs + click.Command.shell_complete(self, ctx, incomplete)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
