@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from htdl import __version__
+from htdl import __version__, paths
 from htdl.cli.app import App
 from htdl.cli.holder import holder
 from htdl.cli.options import as_json, examples
@@ -23,6 +23,8 @@ MARKS = {Level.OK: ("✓", "green"), Level.WARN: ("!", "yellow"), Level.FAIL: ("
 LONGEST_SOCKET = 107  # unix(7): sun_path holds 108 bytes, the last of them 0
 _NAME_WIDTH = 12
 _WIDEST = 100  # cells of a line that is read with ease
+_TAIL_BYTES, _TAIL_LINES = 8192, 20  # of the log: what follows the last error
+_FAULT = "htdl: "  # how boundary.tell begins
 
 
 @click.command(
@@ -39,6 +41,7 @@ def command(app: App, as_json: bool) -> int:
     """
     mine, is_there = _daemon(app)
     found = [*mine, *_configuration(app), *_socket(app.socket), *_service(app)]
+    found += [] if is_there else _last_words(app)
     found += _told(app) if is_there else _without_a_daemon(app)
     if as_json:
         click.echo(json_text([asdict(one) for one in found]))
@@ -79,6 +82,21 @@ def _nobody(app: App, error: NoDaemon) -> Finding:
             "daemon", Level.FAIL, words, "it may be starting or ending; else: kill it, start another"
         )
     return Finding("daemon", Level.WARN, error.message, error.hint or "")
+
+
+def _last_words(app: App) -> list[Finding]:
+    """Why the last daemon that was started in the background ended, where it was by a fault."""
+    log = paths.background_log(app.state_dir)
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError:  # none was, or its log is not for us
+        return []
+    faults = [line for line in lines[-_TAIL_LINES:] if line.startswith(_FAULT)]
+    if not faults or "stopped pid=" in lines[-1]:
+        return []
+    return [Finding("last start", Level.WARN, f"it failed: {faults[-1].removeprefix(_FAULT)}", f"see {log}")]
 
 
 def _configuration(app: App) -> list[Finding]:

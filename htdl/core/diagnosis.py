@@ -33,8 +33,8 @@ async def of_machine(config: Config, database: Path, clock: machine.Clock | None
     named = places.folders(config, database.parent)
     wal = database.with_name(f"{database.name}-wal")
     folders, disks, sound, tools = await asyncio.gather(
-        _patiently("folders", lambda: places.look(named)),
-        _patiently("space", lambda: list(places.disks(config, named))),
+        patiently("folders", lambda: places.look(named)),
+        patiently("space", lambda: list(places.disks(config, named))),
         _database(database),
         codecs.look(config.conversion),
     )
@@ -89,7 +89,7 @@ class Doctor:
         return [
             *symptoms.of_living(self._book.living.values()),
             *symptoms.of_failed(failed),
-            *await _patiently("files", lambda: list(symptoms.of_missing(_missing(whole)))),
+            *await patiently("files", lambda: list(symptoms.of_missing(_missing(whole)))),
         ]
 
 
@@ -113,14 +113,16 @@ async def _database(path: Path) -> Finding:
     return Finding("database", Level.OK, "sound")
 
 
-async def _patiently(name: str, look: Callable[[], list[Finding]]) -> list[Finding]:
+async def patiently(
+    name: str, look: Callable[[], list[Finding]], seconds: float = DISK_SECONDS
+) -> list[Finding]:
     """What `look` finds, or that the disk does not answer; its thread is then left to it."""
     thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="htdl-doctor")
     try:
-        async with asyncio.timeout(DISK_SECONDS):
+        async with asyncio.timeout(seconds):
             return await asyncio.get_running_loop().run_in_executor(thread, look)
     except TimeoutError:
-        words = f"a disk or network share has not answered for {DISK_SECONDS:.0f} s"
+        words = f"a disk or network share has not answered for {seconds:.0f} s"
         return [Finding(name, Level.FAIL, words, "look at its mount: dmesg, mount, df")]
     finally:
         thread.shutdown(wait=False)

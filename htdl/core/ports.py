@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ def holder(port: int, proc: Path = PROC) -> str | None:
     if not sockets:
         return None
     for folder in proc.glob("[0-9]*"):
-        if folder.name != str(os.getpid()) and sockets & set(_open_files(folder)):
+        if folder.name != str(os.getpid()) and sockets & _open_files(folder):
             return f"{_name(folder)}, pid {folder.name}"
     return None
 
@@ -32,12 +33,13 @@ def _inodes(proc: Path, port: int) -> Iterator[str]:
                 yield fields[9]
 
 
-def _open_files(folder: Path) -> Iterator[str]:
-    try:
-        for entry in os.scandir(folder / "fd"):
-            yield os.readlink(entry.path)  # noqa: PTH115 - Path makes nothing of "socket:[1]" that we need
-    except OSError:  # another user's, or it has ended meanwhile
-        return
+def _open_files(folder: Path) -> set[str]:
+    """What they are links to; none of another user's process, or one that has ended meanwhile."""
+    found = set()
+    with contextlib.suppress(OSError):
+        for descriptor in (folder / "fd").iterdir():
+            found.add(str(descriptor.readlink()))
+    return found
 
 
 def _name(folder: Path) -> str:
