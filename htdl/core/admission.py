@@ -21,7 +21,12 @@ def free_bytes(folder: Path) -> int:
 
 def same_disk(one: Path, other: Path) -> bool:
     """Whether two folders are, or would be, in the same file system."""
-    return nearest(one).stat().st_dev == nearest(other).stat().st_dev
+    return device(one) == device(other)
+
+
+def device(folder: Path) -> int:
+    """The number of its file system, as stat(2) gives it."""
+    return nearest(folder).stat().st_dev
 
 
 def bytes_on_disk(save_path: Path, files: Iterable[JobFile]) -> int:

@@ -11,13 +11,13 @@ import contextlib
 import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import sqlite_utils
 
 from htdl.config import Config
-from htdl.core import cleaning, keeping, payload
+from htdl.core import admission, cleaning, keeping, payload
 from htdl.core.book import Book, Clock, utc_now
 from htdl.core.cleaning import VIDEOS, Holding, Kept, Kind, Removal
 from htdl.core.keeping import Rows
@@ -29,11 +29,24 @@ from htdl.stream.kinds import natural
 
 log = logging.getLogger(__name__)
 
+ROOM_SECONDS = 10.0  # between two looks whether the disk is short
+FRUITLESS_SECONDS = 300.0  # after a sweep that left it short, before it is tried again
 SETTLE_SECONDS = 5.0  # after something new: more of a series may come at once, and one sweep is for all
 
 
+@dataclass(frozen=True, slots=True)
+class _Shortage:
+    """How many bytes were `missing` on a device while what is kept there took so many."""
+
+    disk: int
+    missing: int
+    used: int
+
+
 class Cleaner:
-    """`in_use` says of a path whether somebody is watching what lies there."""
+    """`in_use` says of a path whether somebody is watching what lies there, `needs` how many bytes on the
+    disk of the downloads are wanted, in turn.
+    """
 
     def __init__(
         self,
@@ -41,6 +54,7 @@ class Cleaner:
         book: Book,
         config: Callable[[], Config],
         in_use: Callable[[str], bool],
+        needs: Callable[[], Sequence[int]] = tuple,
         clock: Clock = utc_now,
         settle_seconds: float = SETTLE_SECONDS,
     ) -> None:
@@ -48,12 +62,15 @@ class Cleaner:
         self._book = book
         self._config = config
         self._in_use = in_use
+        self._needs = needs
         self._clock = clock
         self._settle_seconds = settle_seconds
         self._due = asyncio.Event()
 
     async def run(self) -> None:
-        """Sweep at once, in every interval, and soon after `look` is called, once for many calls."""
+        """Sweep at once, in every interval, when the disk is short, and soon after `look` is called, once for
+        many calls.
+        """
         await self._book.loaded.wait()
         while True:
             self._due.clear()
@@ -63,12 +80,31 @@ class Cleaner:
                 log.error("cleaning failed: %s", exc)
             except Exception:  # a bug in one sweep must not end all cleaning; it is logged whole
                 log.exception("cleaning failed")
+            await self._rest()
+            if self._due.is_set():
+                await asyncio.sleep(self._settle_seconds)  # several films may end together: one sweep does
+
+    async def _rest(self) -> None:
+        """Until the next sweep is due."""
+        clock = asyncio.get_running_loop().time
+        ends = clock() + self._config().cache.cleanup_interval_hours * 3600
+        looks_at = clock() + (FRUITLESS_SECONDS if self._is_short() else 0.0)
+        while not self._due.is_set() and clock() < ends:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._config().cache.cleanup_interval_hours * 3600):
+                async with asyncio.timeout(ROOM_SECONDS):
                     await self._due.wait()
-                    await asyncio.sleep(
-                        self._settle_seconds
-                    )  # several films may end together: one sweep does
+            if clock() >= looks_at and self._is_short():
+                return
+
+    def _is_short(self) -> bool:
+        """Whether somebody waits for room, or less is free than is to stay so."""
+        with contextlib.suppress(OSError):  # a disk that is not there just now
+            return self._room() < sum(self._needs())
+        return False
+
+    def _room(self) -> int:
+        config = self._config()
+        return admission.room(config.torrent.download_path, config.storage.min_free)
 
     def look(self) -> None:
         """Something new is kept, or the limits have changed: sweep soon."""
@@ -78,8 +114,9 @@ class Cleaner:
         """Remove what is to go now; returns what went.  Raises HtdlError when the database cannot be used."""
         config = self._config()
         rows, left = await self._look(config)
+        short = await asyncio.to_thread(self._shortage, config, list(left.values()))
         went: list[Removal] = []
-        while removals := await asyncio.to_thread(self._decide, config, list(left.values())):
+        while removals := await asyncio.to_thread(self._decide, config, list(left.values()), short):
             for one in removals:
                 if await self._remove(one, rows, left):
                     went.append(one)
@@ -92,7 +129,8 @@ class Cleaner:
         config = self._config()
         _, left = await self._look(config)
         videos = list(left.values())
-        return cleaning.holding(videos, await asyncio.to_thread(self._decide, config, videos))
+        short = await asyncio.to_thread(self._shortage, config, videos)
+        return cleaning.holding(videos, await asyncio.to_thread(self._decide, config, videos, short))
 
     async def _look(self, config: Config) -> tuple[Rows, dict[str, Kept]]:
         """The rows, and all that is kept by path."""
@@ -100,13 +138,21 @@ class Cleaner:
         found = await asyncio.to_thread(keeping.find, rows, config, self._busy())
         return rows, {x.path: replace(x, in_use=True) if self._in_use(x.path) else x for x in found}
 
-    def _decide(self, config: Config, videos: Sequence[Kept]) -> list[Removal]:
+    def _shortage(self, config: Config, videos: Sequence[Kept]) -> _Shortage:
+        """As it is before anything goes: some file systems take their time to free what was removed."""
+        disk = admission.device(config.torrent.download_path)
+        missing = cleaning.missing_bytes(videos, self._room(), self._needs(), disk)
+        return _Shortage(disk, missing, cleaning.used_on(videos, disk))
+
+    def _decide(self, config: Config, videos: Sequence[Kept], short: _Shortage) -> list[Removal]:
         return cleaning.decide(
             videos,
             now=self._clock(),
             ttl_days=config.cache.ttl_days,
             max_size=config.cache.max_size,
             used=cleaning.used(videos),
+            missing=short.missing - (short.used - cleaning.used_on(videos, short.disk)),
+            disk=short.disk,
         )
 
     def _busy(self) -> set[str]:

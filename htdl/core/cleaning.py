@@ -2,6 +2,10 @@
 
 First whatever nobody has watched for too long, then, while the cache is larger than it may be, sources whose
 videos are converted, then whatever was not watched for the longest time.  What is pinned or in use stays.
+
+Where the disk itself is short, sources whose videos are converted go as well, and nothing else: a video is
+there once more after each of them.  That the last of its files may go, its owner says by an age or a size; a
+new download that does not fit waits.
 """
 
 from __future__ import annotations
@@ -65,10 +69,17 @@ class Holding:
 
 
 def decide(
-    videos: Sequence[Kept], *, now: datetime, ttl_days: int, max_size: int, used: int
+    videos: Sequence[Kept],
+    *,
+    now: datetime,
+    ttl_days: int,
+    max_size: int,
+    used: int,
+    missing: int = 0,
+    disk: int | None = None,
 ) -> list[Removal]:
     """What is to be removed, in this order.  `ttl_days` 0 is never by age, `max_size` 0 no limit; `used` is
-    the bytes of all of `videos`.
+    the bytes of all of `videos`, `missing` how many too few are free on the device `disk`.
     """
     names = Counter(video.data for video in videos)
     may_go = sorted(
@@ -81,12 +92,34 @@ def decide(
     if max_size and over > 0:
         rest = may_go[len(expired) :]  # the oldest come first
         removals += _make_room(rest, names, over, f"the cache is over its {size(max_size)}")
+    if missing > 0:
+        gone = {x.video.path for x in removals}
+        freed = used_on(videos, disk) - used_on((x for x in videos if x.path not in gone), disk)
+        lost = {(x.video.job, x.video.file) for x in removals}  # whose source is all that is left
+        rest = [x for x in _spare(videos, disk) if x.path not in gone and (x.job, x.file) not in lost]
+        removals += _free(rest, missing - freed)
     return [*removals, *_left_alone(videos, [x.video for x in removals])]
 
 
 def used(videos: Iterable[Kept]) -> int:
     """Bytes that these take on disk, those with several names counted once."""
     return sum({video.data: video.bytes for video in videos}.values())
+
+
+def used_on(videos: Iterable[Kept], disk: int | None) -> int:
+    """Bytes that these take on one device."""
+    return used(x for x in videos if x.data and x.data[0] == disk)
+
+
+def missing_bytes(videos: Sequence[Kept], room: int, needs: Iterable[int], disk: int | None) -> int:
+    """Bytes to free on this device.  `room` may be written still, less than 0 where what is to stay free is
+    used; each who needs some is counted in its turn, and not one for whom all that is spare is too little.
+    """
+    spare, taken = sum(x.bytes for x in _spare(videos, disk)), 0
+    for need in needs:
+        if taken + need - room <= spare:
+            taken += need
+    return max(0, taken - room)
 
 
 def holding(videos: Sequence[Kept], removals: Iterable[Removal]) -> Holding:
@@ -122,6 +155,23 @@ def _make_room(rest: Sequence[Kept], names: Names, over: int, why: str) -> Itera
         over -= sum(_freed([video], names))
         words = "source of what is converted" if video.path in paths else "least recently watched"
         yield Removal(video, f"{why}: {words}")
+
+
+def _spare(videos: Sequence[Kept], disk: int | None) -> list[Kept]:
+    """The sources on this device that may go, and free their bytes, the least recently watched first."""
+    names = Counter(video.data for video in videos)
+    some = (x for x in videos if x.kind is Kind.SOURCE and x.spare and not x.pinned and not x.in_use)
+    found = [x for x in some if x.bytes and x.data and x.data[0] == disk and names[x.data] == 1]
+    return sorted(found, key=lambda x: (x.last_access, x.path))
+
+
+def _free(rest: Iterable[Kept], count: int) -> Iterator[Removal]:
+    """So many of these that they free `count` bytes."""
+    for video in rest:
+        if count <= 0:
+            return
+        count -= video.bytes
+        yield Removal(video, "the disk is short of room: source of what is converted")
 
 
 def _freed(videos: Iterable[Kept], names: Names) -> Iterator[int]:

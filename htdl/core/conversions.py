@@ -21,12 +21,11 @@ from time import monotonic
 import sqlite_utils
 
 from htdl.config import Config
-from htdl.core import admission, conversion, lanes, payload
+from htdl.core import conversion, lanes, payload, room
 from htdl.core.book import Book
 from htdl.core.conversion import Prepared, Task
 from htdl.core.lanes import Candidate
 from htdl.core.links import Links
-from htdl.core.schedule import needed_bytes
 from htdl.core.shelf import Shelf
 from htdl.core.streams import Streams
 from htdl.core.work import Work, Workshop
@@ -384,7 +383,7 @@ class Conversions:
         return next((x for x in self._videos(job) if x.index == work.record.file_index), None)
 
     async def _run(self, job: Job, work: Work) -> None:
-        self._check_room(work)
+        room.check(work, self._config(), self._book.living.values())
         await self.shop.note(
             job, work, status=ConversionState.RUNNING, progress=0.0, error_code=None, error_message=None
         )
@@ -392,24 +391,14 @@ class Conversions:
         await self._make(job, work)
         await self._finish(job, work)
 
-    def _check_room(self, work: Work) -> None:
-        """Raises DiskFull where there is none for the result beside what is still to be downloaded."""
-        config, needed = self._config(), _expected(work)
-        folder = Path(work.record.output or config.storage.base_path).parent
-        coming = 0
-        if admission.same_disk(folder, config.torrent.download_path):
-            jobs = self._book.living.values()
-            coming = sum(needed_bytes(x) for x in jobs if x.status is State.DOWNLOADING)
-        if needed > admission.room(folder, config.storage.min_free) - coming:
-            raise DiskFull(f"there is no room for the {needed / 1e6:,.0f} MB of the result in {folder}")
-
     def reserved(self) -> int:
         """Bytes that the conversions which run will still write to the disk of the downloads."""
-        config = self._config()
-        if not admission.same_disk(config.storage.base_path, config.torrent.download_path):
-            return 0
-        running = (work for _, _, work in self._all() if work.candidate)
-        return sum(int(_expected(x) * (1 - x.record.progress / 100)) for x in running)
+        return room.reserved((work for _, _, work in self._all()), self._config())
+
+    def needs(self) -> list[int]:
+        """Bytes on the disk of the downloads, see `room.needs`."""
+        works = [work for _, _, work in self._all()]
+        return room.needs(list(self._book.living.values()), works, self._config())
 
     async def _make(self, job: Job, work: Work) -> None:
         file = self._file(job, work)
@@ -476,9 +465,3 @@ class Conversions:
 
         if running:
             await self._db.run(put)
-
-
-def _expected(work: Work) -> int:
-    """Bytes of the result; 0 where that is not known, and of what is only linked."""
-    plan = work.prepared.plan if work.prepared else None
-    return plan.bytes or 0 if plan and plan.effort is not Effort.NONE else 0

@@ -77,7 +77,7 @@ class Service:
         self._bus = bus
         self._engine = engine
         self._started = monotonic()
-        self.cleaner = Cleaner(db, book, lambda: self.config, self.shelf.is_in_use)
+        self.cleaner = Cleaner(db, book, lambda: self.config, self.shelf.is_in_use, self.conversions.needs)
         self.shelf.listener = self.cleaner.look
         self._checks = Checks(db, book, engine)
         self._doctor = Doctor(db, book, engine, self.links, lambda: self.config)

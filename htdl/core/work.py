@@ -44,6 +44,7 @@ class Work:
     is_checked: bool = False  # its first bytes, while the rest arrives
     is_early_over: bool = False  # it cannot be made early, or failed: nothing more before it is whole
     written_at: float = 0.0
+    found_bytes: int = 0  # that its result needs at least, once the disk was too full for it
 
 
 class Workshop:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from htdl.core import cleaner
+from htdl.core.admission import free_bytes
 from htdl.core.cleaner import Cleaner
 from htdl.jobs import CachedVideo, Conversion, ConversionState, Job, JobFile, State, Subtitle, Wanted
 from htdl.store import cache, conversions, subtitles
@@ -31,11 +33,23 @@ class Cache:
     def __init__(self, world: World) -> None:
         self.world = world
         self.open: set[str] = set()
+        self.lacking: int | None = None  # so many bytes more are wanted than are free
         self.cleaner = self.new_cleaner(self.open.__contains__)
 
     def new_cleaner(self, in_use: Callable[[str], bool], settle_seconds: float = 0.0) -> Cleaner:
         world = self.world
-        return Cleaner(world.db, world.book, lambda: world.config, in_use, lambda: TODAY, settle_seconds)
+        return Cleaner(
+            world.db,
+            world.book,
+            lambda: world.config,
+            in_use,
+            self.needs,
+            lambda: TODAY,
+            settle_seconds,
+        )
+
+    def needs(self) -> list[int]:
+        return [] if self.lacking is None else [free_bytes(self.base) + self.lacking]
 
     @property
     def base(self) -> Path:
@@ -146,6 +160,44 @@ async def test_over_the_quota_the_source_of_a_converted_job_goes_first(kept: Cac
     assert await kept.file_path(old) == old.file_path
     assert (Path(seeding.save_path) / "Film/film0.mkv").exists()
     assert (Path(old.save_path) / "Film/about.nfo").exists(), "a side file stays with its job"
+
+
+async def test_where_the_disk_is_short_only_sources_of_what_is_converted_go(
+    kept: Cache, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    jobs = [await kept.keep(1, watched=NEW), await kept.keep(2, watched=OLD)]
+    plain = await kept.keep(3, watched=OLD, info_hash="3" * 40)
+    Path(str(plain.file_path)).unlink()  # its source is all there is of it
+    pinned = await kept.keep(4)
+    await kept.world.db.run(cache.pin, pinned.id, True)
+    kept.lacking = SIZE // 2
+    kept.world.configure(cache={"ttl_days": 0})
+    assert (await kept.cleaner.holding()).removable_bytes == SIZE
+    assert await kept.sweep(ttl_days=0) == ["film0.mkv"]
+    assert [(Path(x.save_path) / "Film/film0.mkv").exists() for x in jobs] == [True, False]
+    assert "reason='the disk is short of room: source of what is converted'" in caplog.text
+    kept.lacking = 64 * SIZE
+    assert await kept.sweep(ttl_days=0) == [], "in vain"
+    kept.lacking = None
+    kept.world.configure(cache={"ttl_days": 0}, storage={"min_free": "1000TiB"})
+    assert [x.video.path for x in await kept.cleaner.sweep()] == [
+        str(Path(jobs[0].save_path) / "Film/film0.mkv")
+    ]
+    assert [Path(str(x.file_path)).exists() for x in (*jobs, pinned)] == [True] * 3
+    assert (Path(plain.save_path) / "Film/film0.mkv").exists()
+    assert (Path(pinned.save_path) / "Film/film0.mkv").exists()
+
+
+async def test_a_disk_that_becomes_short_is_noticed(kept: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cleaner, "ROOM_SECONDS", 0.05)
+    await kept.world.book.load()
+    source = Path((await kept.keep(1, watched=NEW)).save_path) / "Film/film0.mkv"
+    async with running(kept.cleaner):
+        await asyncio.sleep(0.2)  # nothing to wait for: nothing is to happen
+        assert source.exists()
+        kept.lacking = SIZE // 2
+        await kept.world.until(lambda: not source.exists())
 
 
 async def test_a_source_that_is_to_be_kept_stays_as_long_as_its_result(kept: Cache) -> None:

@@ -10,7 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from htdl.core.cleaning import VIDEOS, Holding, Kept, Kind, Removal, decide, holding, size, used
+from htdl.core.cleaning import (
+    VIDEOS,
+    Holding,
+    Kept,
+    Kind,
+    Removal,
+    decide,
+    holding,
+    missing_bytes,
+    size,
+    used,
+)
 
 NOW = datetime(2024, 5, 31, 12, tzinfo=UTC)
 GIB = 1 << 30
@@ -116,6 +127,46 @@ def test_side_files_go_with_the_last_video_of_their_job() -> None:
 
 def test_a_clock_that_was_set_back_removes_nothing_by_age() -> None:
     assert not gone(kept("a", -400), ttl_days=1)
+
+
+def short(*videos: Kept, missing: int) -> list[str]:
+    """The names of what goes where so many bytes are missing on device 1."""
+    removals = decide(videos, now=NOW, ttl_days=30, max_size=0, used=used(videos), missing=missing, disk=1)
+    return [x.video.path.removeprefix("/v/") for x in removals]
+
+
+def test_where_the_disk_is_short_no_video_goes_of_which_nothing_else_is_there() -> None:
+    old = kept("old", 29)
+    source = kept("source", 3, kind=Kind.SOURCE, spare=True)
+    older = kept("older", 4, kind=Kind.SOURCE, spare=True)
+    only = kept("only", 20, kind=Kind.SOURCE)
+    away = replace(older, path="/v/away", data=(2, 7))
+    linked = replace(source, path="/v/linked", data=(1, 8))
+    videos = [old, source, older, only, away, linked, kept("link", 3, data=(1, 8))]
+    assert not short(*videos, missing=0)
+    assert short(*videos, missing=1) == ["older"]
+    assert short(*videos, missing=GIB + 1) == short(*videos, missing=99 * GIB) == ["older", "source"]
+    assert short(kept("expired", 30), older, missing=GIB) == ["expired"]
+    assert short(replace(source, pinned=True), replace(older, in_use=True), missing=1) == []
+    assert short(kept("result", 30, job="source"), source, missing=2 * GIB) == ["result"]
+
+
+@pytest.mark.parametrize(
+    ("room", "needs", "missing"),
+    [
+        (GIB, [GIB], 0),
+        (0, [], 0),
+        (-5, [], 5),
+        (-9 * GIB, [1], 9 * GIB),  # as much as can be had
+        (GIB, [3 * GIB], 2 * GIB),
+        (GIB, [3 * GIB + 1], 0),  # in vain
+        (GIB, [4 * GIB, 2 * GIB, 1, GIB], GIB + 1),
+    ],
+)
+def test_bytes_that_are_missing(room: int, needs: list[int], missing: int) -> None:
+    spare = [kept(x, kind=Kind.SOURCE, spare=True) for x in ("a", "b")]
+    videos = [*spare, kept("c"), replace(spare[0], path="/v/d", data=(2, 1))]
+    assert missing_bytes(videos, room, needs, 1) == missing
 
 
 def test_what_is_kept_is_summed_up_with_what_would_go() -> None:

@@ -77,6 +77,15 @@ def test_what_was_watched_longest_ago_goes_but_what_is_pinned_stays(keeper: Daem
     assert again.id == old.id
 
 
+def test_where_the_disk_is_short_sources_make_room(keeper: Daemon, fetch: Fetch) -> None:
+    job = fetch(6)
+    keeper.configure({"storage": {"min_free": "1000TiB"}, "torrent": {"seed_ratio": 0}})
+    keeper.client.reload()
+    until(lambda: not source(job).exists(), 20, what=keeper.log()[-2000:])
+    until(lambda: "the disk is short of room: source of what is converted" in keeper.log())
+    assert result(job).is_file()
+
+
 def test_stats_tell_what_is_kept(keeper: Daemon, fetch: Fetch) -> None:
     assert "0 videos" in keeper.htdl("stats").stdout
     pinned, other = fetch(4), fetch(5)
