@@ -47,6 +47,7 @@ VERBS = {
     },
     "The daemon": {
         "daemon": "Run, start, stop and ask the daemon.",
+        "service": "Have systemd run the daemon.",
         "config": "Show, check and edit the configuration.",
         "doctor": "Look at all that may be wrong, and say what to do.",
         "demo": "Try htdl without the internet.",
