@@ -85,7 +85,7 @@ NARROW = {
     ("media", "imageio_ffmpeg"): {"media/tools.py"},
     ("media", "charset_normalizer"): {"media/encodings.py"},  # which believes it for some scripts alone
     ("cli", "daemon"): {"cli/daemon.py", "cli/doctor.py"},  # where none runs it looks by itself
-    ("cli", "config"): {"cli/config.py", "cli/doctor.py"},
+    ("cli", "config"): {"cli/config.py", "cli/doctor.py", "cli/installation.py"},  # units hold what it names
     ("core", "torrent"): "torrent.api, and torrent.pieces, which is plain data",
     ("api", "core"): "core.service and core.metrics alone",
 }
