@@ -194,13 +194,19 @@ class Client:
         max_download_speed: int | None = None,
         max_upload_speed: int | None = None,
         files: Iterable[str] | None = None,
+        position: int | None = None,
+        before: str | None = None,
     ) -> JobInfo:
-        """Change what is given; None leaves it as it is."""
+        """Change what is given; None leaves it as it is.  `position` is the place in the queue, 1 is next
+        and -1 the end; `before` names the job to come before.
+        """
         patch = JobPatch(
             priority=priority,
             max_download_speed=max_download_speed,
             max_upload_speed=max_upload_speed,
             files=None if files is None else tuple(files),
+            position=position,
+            before=before,
         )
         return self._job("PATCH", job_id, body=body_of(patch))
 

@@ -290,6 +290,7 @@ class JobView:
     conversion: Conversion | None = None  # of the main file
     conversions: tuple[Conversion, ...] = ()
     subtitles: tuple[SubtitleLink, ...] = ()  # of the main file
+    queue_position: int | None = None  # 1 is next; None for one that does not wait, and in events
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -312,12 +313,18 @@ class AddRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobPatch:
-    """What of a job may be changed while it lives; `None` leaves a field as it is."""
+    """What of a job may be changed while it lives; `None` leaves a field as it is.
+
+    `position` is its place in the queue, 1 is next, and past the last or -1 the end.  `before` names another
+    job, in front of which it goes.  Its priority follows as far as it must.
+    """
 
     priority: int | None = None
     max_download_speed: int | None = None
     max_upload_speed: int | None = None
     files: tuple[str, ...] | None = None
+    position: int | None = None
+    before: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -415,9 +422,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """Each check by name: "ok", or what is wrong in words."""
+    """Each check by name: "ok", or what is wrong and what to do in words.  `details`: what else is worth
+    knowing of one that is well, as where it listens.
+    """
 
     ok: bool
     version: str
     pid: int
     checks: dict[str, str]
+    details: dict[str, str] = field(default_factory=dict)

@@ -80,6 +80,7 @@ class JobInfo(Job):
     conversions: tuple[Conversion, ...] = ()
     stream_url: str | None = None
     subtitles: tuple[SubtitleLink, ...] = ()
+    queue_position: int | None = None  # 1 is next; None for one that does not wait, and in events
 
 
 _ENUMS: dict[str, type[StrEnum]] = {"status": State, "wish": Wish, "blocked_by": Blocked}
@@ -115,6 +116,7 @@ def job_object(view: JobView) -> dict[str, Any]:
     fields["conversions"] = view.conversions
     fields["stream_url"] = view.stream_url
     fields["subtitles"] = view.subtitles
+    fields["queue_position"] = view.queue_position
     return fields
 
 

@@ -205,6 +205,24 @@ class Book:
             raise NoSuchJob(f"there is no job {job_id!r} any more")
         return job
 
+    async def arrange(self, decide: Callable[[Iterable[Job]], Iterable[Job]]) -> None:
+        """Take over the priorities and positions that `decide` gives living jobs, in one transaction."""
+        await asyncio.shield(self._arrange(decide))
+
+    async def _arrange(self, decide: Callable[[Iterable[Job]], Iterable[Job]]) -> None:
+        async with self._writing:
+            changed = [replace(job, updated_at=self.now()) for job in decide(self.living.values())]
+            await self._db.run(rows.update, changed)
+            for new in changed:
+                job = replace(
+                    self._newest(new),  # numbers may have moved on
+                    priority=new.priority,
+                    position=new.position,
+                    updated_at=new.updated_at,
+                )
+                self._tell(Kind.CHANGED, job)
+                self._keep(job)
+
     async def remove(self, job: Job) -> None:
         await asyncio.shield(self._remove(job))
 

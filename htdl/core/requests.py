@@ -112,6 +112,14 @@ def check_numbers(priority: int, *speeds: int | None) -> None:
             )
 
 
+def check_place(patch: JobPatch) -> None:
+    """Raises BadRequest for a place in the queue that cannot be."""
+    if patch.position is not None and patch.before is not None:
+        raise BadRequest("give either a position or the job to come before")
+    if patch.position is not None and (patch.position < -1 or patch.position == 0):
+        raise BadRequest(f"there is no place {patch.position} in the queue", hint="1 is next, -1 the end")
+
+
 def is_of_limits(patch: JobPatch) -> bool:
     """Whether it changes nothing but speed limits."""
     return replace(patch, max_download_speed=None, max_upload_speed=None) == JobPatch()

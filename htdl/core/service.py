@@ -17,9 +17,10 @@ from typing import Any
 import sqlite_utils
 
 from htdl.config import Config
-from htdl.core import about, admission, download, payload, requests, statistics
+from htdl.core import about, admission, payload, requests, statistics
 from htdl.core.adding import Adding
 from htdl.core.book import Book
+from htdl.core.changing import Changing, found, living
 from htdl.core.checks import Checks
 from htdl.core.cleaner import Cleaner
 from htdl.core.conversions import Conversions
@@ -79,9 +80,10 @@ class Service:
         self._started = monotonic()
         self.cleaner = Cleaner(db, book, lambda: self.config, self.shelf.is_in_use, self.conversions.needs)
         self.shelf.listener = self.cleaner.look
-        self._checks = Checks(db, book, engine)
+        self._checks = Checks(db, book, engine, self.conversions.of)
         self._doctor = Doctor(db, book, engine, self.links, lambda: self.config)
         self.limiting = Limiting(db, book, engine, lambda: self.config)
+        self._changing = Changing(book, engine)
         self._adding = Adding(db, book, engine, lambda: self.config)
         self.views = Views(book, self.streams, self.links, self.conversions, self.subtitling, self.live)
         # the questions about jobs, under one roof with the verbs
@@ -135,12 +137,12 @@ class Service:
 
     async def pause(self, prefix: str) -> JobView:
         """Let a job stand still; returns once it does."""
-        job = await self._living(prefix, "pause")
+        job = await living(self._book, prefix, "pause")
         return await self._wish(job, lambda now: now.status is State.PAUSED, wish=Wish.PAUSE)
 
     async def resume(self, prefix: str) -> JobView:
         """Let a paused job go on; returns once it is in the queue or runs."""
-        job = await self._living(prefix, "resume", hint="start it again with `htdl retry`")
+        job = await living(self._book, prefix, "resume", hint="start it again with `htdl retry`")
         return await self._wish(job, lambda now: now.status is not State.PAUSED, wish=Wish.RUN)
 
     async def cancel(self, prefix: str, *, delete: bool = False) -> JobView:
@@ -148,7 +150,7 @@ class Service:
 
         Returns once it is done, so that what is asked next (add, retry, remove) finds it so.
         """
-        job = await self._find(prefix)
+        job = await found(self._book, prefix)
         if job.has_ended and not (delete or job.seeding):
             raise Refused(
                 f"{called(job)} is {job.status} already",
@@ -169,7 +171,7 @@ class Service:
         """Begin a failed or cancelled job again; verify a complete one, and fetch what is missing or damaged.
         A living one asks for peers at once.
         """
-        job = await self._find(prefix)
+        job = await found(self._book, prefix)
         if not job.has_ended:
             self._engine.reannounce(job.id)
             return await self.views.shown(job)
@@ -227,7 +229,7 @@ class Service:
         return view
 
     async def _set_pin(self, prefix: str, *, is_pinned: bool) -> JobView:
-        job = await self._find(prefix)
+        job = await found(self._book, prefix)
         job = await self._book.change(
             job.id, pinned=is_pinned, also=lambda db: kept_rows.pin(db, job.id, is_pinned)
         )
@@ -235,7 +237,7 @@ class Service:
 
     async def remove(self, prefix: str, *, delete: bool = False) -> JobView:
         """Forget an ended job; its data stay, but with `delete`."""
-        job = await self._find(prefix)
+        job = await found(self._book, prefix)
         if not job.has_ended:
             raise Refused(f"{called(job)} has not ended", hint=f"`htdl cancel {job.id[:8]}` first")
         view = await self.views.shown(job)
@@ -250,31 +252,8 @@ class Service:
         return view
 
     async def update(self, prefix: str, patch: JobPatch) -> JobView:
-        """Change priority, limits or files of a living job; of one that seeds, its limits."""
-        job = await self._find(prefix)
-        if not (job.seeding and requests.is_of_limits(patch)):
-            job = await self._living(prefix, "change")
-        fields = {
-            name: value
-            for name in ("priority", "max_download_speed", "max_upload_speed")
-            if (value := getattr(patch, name)) is not None
-        }
-        requests.check_numbers(patch.priority or 0, patch.max_download_speed, patch.max_upload_speed)
-        requests.check_patterns(patch.files or ())
-        files = None
-        if patch.files is not None:
-            fields["selection"] = patch.files
-        if patch.files is not None and job.has_metadata:
-            files = requests.choose_again(await self._book.files_of(job), patch.files)
-            fields |= download.totals(files)
-            fields["file_path"] = requests.main_path(job, files)
-        job = await self._book.change(job.id, files=files, **fields)
-        if files is not None:
-            self._engine.select(job.id, [file.index for file in files if file.wanted])
-        self._engine.set_limits(
-            job.id, max_download_speed=job.max_download_speed, max_upload_speed=job.max_upload_speed
-        )
-        return await self.views.shown(job)
+        """Change priority, place, limits or files of a living job, see `Changing.update`."""
+        return await self.views.shown(await self._changing.update(prefix, patch))
 
     async def _reject_shared(self, job: Job) -> None:
         """Raises Refused while another job has the same files: a torrent added again keeps its folder."""
@@ -308,17 +287,6 @@ class Service:
 
     async def _change(self, job: Job, **fields: Any) -> JobView:
         return await self.views.shown(await self._book.change(job.id, Kind.CHANGED, **fields))
-
-    async def _find(self, prefix: str) -> Job:
-        await self._book.loaded.wait()
-        return await self._book.find(prefix)
-
-    async def _living(self, prefix: str, verb: str, hint: str | None = None) -> Job:
-        job = await self._find(prefix)
-        if job.has_ended or job.wish is Wish.CANCEL:
-            state = job.status if job.has_ended else "being cancelled"
-            raise Refused(f"cannot {verb} {called(job)}: it is {state}", hint=hint)
-        return job
 
 
 async def _come_true(job_id: str, is_so: Callable[[Job], bool], events: Subscription) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from htdl.core import selection
+from htdl.core import queue, selection
 from htdl.core.book import Book
 from htdl.core.conversions import Conversions
 from htdl.core.links import Links
@@ -36,7 +37,9 @@ class Views:
     async def jobs(self, query: JobQuery) -> tuple[list[JobView], int]:
         """The jobs, and how many there would be without the query's limit."""
         jobs, total = await self._book.listing(query)
-        return [self._view(job, files) for job, files in jobs], total
+        is_asked = any(queue.is_waiting(job) for job, _ in jobs)
+        places = queue.places(self._book.living.values()) if is_asked else {}
+        return [replace(self._view(*one), queue_position=places.get(one[0].id)) for one in jobs], total
 
     async def get(self, prefix: str) -> JobView:
         return await self.shown(await self._book.find(prefix))
@@ -77,12 +80,14 @@ class Views:
         return self._view(job, self._book.files.get(job.id, ()))
 
     async def shown(self, job: Job) -> JobView:
-        return self._view(
+        view = self._view(
             job,
             await self._book.files_of(job),
             await self._conversions.kept(job),
             await self._subtitling.kept(job),
         )
+        places = queue.places(self._book.living.values()) if queue.is_waiting(job) else {}
+        return replace(view, queue_position=places.get(job.id))
 
     def _view(
         self,
