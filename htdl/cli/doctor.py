@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import textwrap
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
@@ -27,6 +27,15 @@ _TAIL_BYTES, _TAIL_LINES = 8192, 20  # of the log: what follows the last error
 _FAULT = "htdl: "  # how boundary.tell begins
 
 
+@dataclass(frozen=True, slots=True)
+class Style:
+    """`width` in cells.  How bad it is says a mark where it `is_drawn`, else a word."""
+
+    width: int
+    is_drawn: bool
+    is_coloured: bool = False
+
+
 @click.command(
     "doctor", epilog=examples("htdl doctor", "htdl doctor --json | jq '.[] | select(.level != \"ok\")'")
 )
@@ -46,7 +55,8 @@ def command(app: App, as_json: bool) -> int:
     if as_json:
         click.echo(json_text([asdict(one) for one in found]))
     else:
-        click.echo("\n".join(line for one in found for line in _lines(one)))
+        style = Style(_width(), is_drawn=is_terminal(), is_coloured=not app.environ.get("NO_COLOR"))
+        click.echo("\n".join(line for one in found for line in lines(one, style)))
         click.echo(_sum(found))
     if any(one.level is Level.FAIL for one in found):
         return 1
@@ -182,15 +192,20 @@ def _without_a_daemon(app: App) -> list[Finding]:
 # --- how it is shown
 
 
-def _lines(one: Finding) -> list[str]:
-    """The mark, the name and the words; what to do below them."""
+def lines(one: Finding, style: Style) -> list[str]:
+    """How bad it is, the name and the words; what to do below them."""
     mark, colour = MARKS[one.level]
-    head = f"{mark if is_terminal() else one.level.ljust(4)} {printable(one.name).ljust(_NAME_WIDTH)} "
-    width, margin = _width(), " " * len(head)
-    said = [part for line in one.words.splitlines() for part in _wrapped(printable(line), width - len(head))]
-    lines = [click.style(head, fg=colour) + said[0], *(margin + part for part in said[1:])]
-    told = _wrapped(printable(one.hint), width - len(head) - 2) if one.level is not Level.OK else []
-    return lines + [margin + ("→ " if n == 0 else "  ") + part for n, part in enumerate(told)]
+    head = f"{mark if style.is_drawn else one.level.ljust(4)} {printable(one.name).ljust(_NAME_WIDTH)} "
+    margin = " " * len(head)
+    said = [
+        part for line in one.words.splitlines() for part in _wrapped(printable(line), style.width - len(head))
+    ]
+    styled = click.style(head, fg=colour) if style.is_drawn and style.is_coloured else head
+    told = _wrapped(printable(one.hint), style.width - len(head) - 2) if one.level is not Level.OK else []
+    below = [margin + part for part in said[1:]]
+    return [styled + said[0], *below] + [
+        margin + ("→ " if n == 0 else "  ") + part for n, part in enumerate(told)
+    ]
 
 
 def _wrapped(text: str, width: int) -> list[str]:

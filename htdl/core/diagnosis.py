@@ -24,6 +24,7 @@ from htdl.torrent.api import Engine
 
 DISK_SECONDS = 10.0  # for a folder to answer
 DATABASE_SECONDS = 20.0  # to read the database through
+LOADING_SECONDS = 5.0  # after a start, for the jobs to be there
 LATEST = 200  # jobs of a kind that are looked at
 MOST_PORTS = 20  # of a range of which it is asked who has them
 
@@ -58,7 +59,10 @@ class Doctor:
     async def findings(self) -> list[Finding]:
         config = self._config()
         found = await of_machine(config, self._db.path, self._clock)
-        if not self._book.loaded.is_set():
+        try:
+            async with asyncio.timeout(LOADING_SECONDS):
+                await self._book.loaded.wait()
+        except TimeoutError:
             hint = "ask again in a moment"
             return [*found, Finding("downloads", Level.WARN, "the jobs are still being loaded", hint)]
         return [*found, *await self._network(config), await self._videos(config), *await self._jobs(config)]

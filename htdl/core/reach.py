@@ -35,14 +35,14 @@ def _port(config: Torrent, seen: Network, trouble: str | None, holders: dict[int
     taken = "; ".join(f"{port} is taken by {who}" for port, who in sorted(holders.items()))
     if first <= seen.port <= last:
         return Finding("port", Level.OK, f"{where} ({taken})" if taken else where)
-    words = f"{where}, since {_range(first, last)} could be had" + (f": {taken}" if taken else "")
+    words = f"{where}, since {_range(first, last)}" + (f": {taken}" if taken else "")
     return Finding(
         "port", Level.WARN, words, "end that program, or set torrent.port_range_start to free ones"
     )
 
 
 def _range(first: int, last: int) -> str:
-    return f"not port {first}" if first == last else f"no port of {first} to {last}"
+    return f"port {first} is not free" if first == last else f"none of {first} to {last} is free"
 
 
 def _inbound(seen: Network) -> Finding:

@@ -1,0 +1,80 @@
+"""`htdl doctor` on a terminal, in a pipe, and where no daemon runs."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from htdl.cli import doctor
+from htdl.jobs import Finding, Level
+from tests.daemons import Daemon
+
+
+def by_name(daemon: Daemon) -> tuple[int, dict[str, dict[str, str]]]:
+    done = daemon.htdl("doctor", "--json")
+    return done.returncode, {one["name"]: one for one in json.loads(done.stdout)}
+
+
+def test_without_a_daemon_it_looks_at_what_can_be_seen(offline: Daemon) -> None:
+    done = offline.htdl("doctor")
+    assert done.returncode == 3
+    assert "warn daemon       no daemon answers" in done.stdout
+    assert "→ start one with: htdl daemon start" in done.stdout
+    for name in ("config", "folders", "space", "database", "clock", "open files"):
+        assert f"ok   {name.ljust(12)} " in done.stdout, name
+    assert not offline.state.exists()
+
+
+def test_a_faulty_configuration_is_told_line_by_line(offline: Daemon) -> None:
+    offline.config.write_text("[torrent]\nmax_connection = 3\n[log]\nlevel = 'loud'\n")
+    code, found = by_name(offline)
+    assert (code, found["config"]["level"]) == (1, "fail")
+    assert "did you mean max_connections?" in found["config"]["words"]
+    assert "log.level" in found["config"]["words"]
+    assert "folders" not in found
+
+
+def test_a_database_that_is_none_is_told_before_a_start_fails(offline: Daemon) -> None:
+    offline.state.mkdir()
+    (offline.state / "htdl.db").write_bytes(b"this is no database" * 100)
+    code, found = by_name(offline)
+    assert (code, found["database"]["level"]) == (1, "fail")
+    assert offline.htdl("daemon", "start").returncode == 1
+    assert "is damaged" in by_name(offline)[1]["last start"]["words"]
+    assert (offline.state / "htdl.db").read_bytes() == b"this is no database" * 100
+
+
+def test_a_path_that_is_too_long_for_a_socket_is_told(offline: Daemon) -> None:
+    done = offline.htdl("--socket", f"/tmp/{'x' * 110}", "doctor")
+    assert done.returncode == 1
+    assert "too long for a socket" in done.stdout
+
+
+def test_a_socket_for_everybody_is_told(daemon: Daemon) -> None:
+    assert by_name(daemon)[1]["socket"]["level"] == "ok"
+    daemon.socket.parent.chmod(0o755)
+    assert by_name(daemon)[1]["socket"]["level"] == "ok"  # the socket itself lets nobody in
+    daemon.socket.chmod(0o666)
+    code, found = by_name(daemon)
+    assert (code, found["socket"]["level"]) == (1, "fail")
+    assert "chmod o=" in found["socket"]["hint"]
+
+
+@pytest.mark.parametrize("level", list(Level))
+def test_each_line_says_in_words_how_bad_it_is(level: Level) -> None:
+    first, *rest = doctor.lines(
+        Finding("space", level, "one\x1b[31m two", "do this"), doctor.Style(80, is_drawn=False)
+    )
+    assert first == f"{level.ljust(4)} space        one\\x1b[31m two"
+    assert rest == ([] if level is Level.OK else [" " * 18 + "→ do this"])
+
+
+def test_a_terminal_gets_a_mark_and_lines_that_fit() -> None:
+    long = Finding("folders", Level.FAIL, "a folder " * 30, "a hint " * 30)
+    drawn = doctor.lines(long, doctor.Style(80, is_drawn=True, is_coloured=True))
+    assert "\x1b" not in doctor.lines(long, doctor.Style(80, is_drawn=True))[0]
+    assert "✗" in drawn[0]
+    assert len(drawn) > 4
+    plain = [line.replace("\x1b[31m", "").replace("\x1b[0m", "") for line in drawn]
+    assert max(map(len, plain)) <= 80
