@@ -72,7 +72,8 @@ def status(app: App, as_json: bool) -> None:
         return
     click.echo(f"running: version {printable(health.version)}, pid {health.pid}, up {units.duration(uptime)}")
     for name, said in health.checks.items():
-        click.echo(f"  {printable(name)}: {printable(said)}")
+        detail = f", {health.details[name]}" if name in health.details else ""
+        click.echo(f"  {printable(name)}: {printable(said)}{printable(detail)}")
 
 
 @command.command("reload", epilog=examples("htdl daemon reload"))

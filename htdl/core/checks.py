@@ -1,65 +1,183 @@
-"""Whether the daemon is well: each part by name, "ok" or what is wrong in words."""
+"""Whether the daemon is well: each part by name, "ok" or what is wrong and what to do, in words."""
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from time import monotonic
 
 from htdl import __version__
 from htdl.config import Config
+from htdl.config import Conversion as Settings
 from htdl.core import admission
 from htdl.core.book import Book
-from htdl.errors import HtdlError
-from htdl.jobs import Health
+from htdl.errors import ConversionFailed, HtdlError
+from htdl.jobs import Conversion, ConversionState, Health, State
+from htdl.media.tools import find_tools
 from htdl.store.db import Database
-from htdl.torrent.api import Engine
+from htdl.torrent.api import Engine, Network
 
 OK = "ok"
 DATABASE_SECONDS = 15.0  # that a good answer of the database holds: to ask waits for other writers
+ENGINE_SECONDS = 5.0  # it answers in milliseconds
 QUEUE_SECONDS = 30.0  # without a look at the queue are too many
+STUCK_SECONDS = 600.0  # a conversion that stands still is ended long before
+_RESTART = "restart the daemon: htdl daemon stop, then htdl daemon start"
+
+Found = tuple[str, str]
+"""OK or what is wrong, and what else is worth knowing."""
 
 
 class Checks:
-    def __init__(self, db: Database, book: Book, engine: Engine) -> None:
+    """`made` tells what becomes of the videos of a living job; `clock` is monotonic, in seconds."""
+
+    def __init__(
+        self,
+        db: Database,
+        book: Book,
+        engine: Engine,
+        made: Callable[[str], Iterable[Conversion]],
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
         self._db = db
         self._book = book
         self._engine = engine
+        self._made = made
+        self._clock = clock
         self._database = (-DATABASE_SECONDS, OK)  # when, and what was found
+        self._asking: asyncio.Task[Network] | None = None
+        self._lanes = Lanes()
 
     async def health(self, config: Config, last_tick_seconds: Callable[[], float] | None) -> Health:
-        checks = {
+        engine, port = await self._torrents()
+        found: dict[str, Found] = {
             "disk": _disk(config),
-            "engine": self._torrents(),
-            "database": await self._writable(),
-            "queue": _queue(last_tick_seconds() if last_tick_seconds else 0.0),
+            "engine": engine,
+            "database": (await self._writable(), ""),
+            "queue": (_queue(last_tick_seconds() if last_tick_seconds else 0.0), ""),
+            "conversion": await self._conversion(config.conversion),
+            "port": port,
         }
-        ok = all(check == OK for check in checks.values())
-        return Health(ok=ok, version=__version__, pid=os.getpid(), checks=checks)
+        return Health(
+            ok=all(said == OK for said, _ in found.values()),
+            version=__version__,
+            pid=os.getpid(),
+            checks={name: said for name, (said, _) in found.items()},
+            details={name: detail for name, (_, detail) in found.items() if detail},
+        )
 
-    def _torrents(self) -> str:
+    async def network(self) -> Network | None:
+        """How the engine stands towards its peers; None while it does not answer.  One that hangs is asked
+        once, and not again before it has answered.
+        """
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._engine.network())
+        done, _ = await asyncio.wait([self._asking], timeout=ENGINE_SECONDS)
+        return self._asking.result() if done else None
+
+    async def _torrents(self) -> tuple[Found, Found]:
+        """Of the engine, and of its port."""
         if not self._book.loaded.is_set():
-            return "jobs are being loaded"
-        return self._engine.trouble() or OK
+            return ("jobs are being loaded: wait a moment", ""), (OK, "")
+        try:
+            seen = await self.network()
+        except HtdlError as exc:
+            return (_words(exc), ""), (OK, "")
+        if seen is None:
+            words = f"libtorrent has not answered for {ENGINE_SECONDS:g} s: is a disk hanging? {_RESTART}"
+            return (words, ""), (OK, "")
+        return (OK, f"{seen.peers} peers connected"), _port(seen, self._engine.trouble())
 
     async def _writable(self) -> str:
         at, words = self._database
-        if words != OK or monotonic() - at > DATABASE_SECONDS:
+        if words != OK or self._clock() - at > DATABASE_SECONDS:
             try:
                 await self._db.run(lambda db: db.execute("SELECT 1 FROM download_jobs LIMIT 1").fetchone())
                 words = OK
             except HtdlError as exc:
-                words = exc.message
-            self._database = monotonic(), words
+                words = _words(exc)
+            self._database = self._clock(), words
         return words
 
+    async def _conversion(self, settings: Settings) -> Found:
+        if not settings.enabled:
+            return OK, "off"
+        try:
+            tools = await find_tools(settings.ffmpeg_path, settings.ffprobe_path)
+        except ConversionFailed as exc:
+            return f"{_words(exc)}; or set conversion.enabled = false", ""
+        running = self._running()
+        stuck = self._lanes.stuck(running, self._clock())
+        if stuck is None:
+            return OK, f"ffmpeg {tools.version}, {len(running)} running"
+        return f"a conversion of job {stuck[:8]} stands still: begin it again with htdl retry {stuck[:8]}", ""
 
-def _disk(config: Config) -> str:
-    folder = config.torrent.download_path
-    if admission.room(folder, config.storage.min_free) > 0:
-        return OK
-    return f"{folder} has less than storage.min_free left: free some space there"
+    def _running(self) -> dict[tuple[str, int], float]:
+        """The progress of those whose source is whole: no other waits for anything."""
+        jobs = [job.id for job in self._book.living.values() if job.status is State.CONVERTING]
+        return {
+            (job_id, x.file_index): x.progress
+            for job_id in jobs
+            for x in self._made(job_id)
+            if x.status is ConversionState.RUNNING
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    progress: float
+    at: float
+
+
+class Lanes:
+    """What was running when it was last looked at, and since when at the same progress."""
+
+    def __init__(self) -> None:
+        self._steps: dict[tuple[str, int], _Step] = {}
+
+    def stuck(self, running: Mapping[tuple[str, int], float], now: float) -> str | None:
+        """A job whose conversion has not moved for STUCK_SECONDS, as far as we have looked."""
+        before = self._steps
+        self._steps = {
+            key: step if (step := before.get(key)) and step.progress == progress else _Step(progress, now)
+            for key, progress in running.items()
+        }
+        return next((key[0] for key, x in self._steps.items() if now - x.at >= STUCK_SECONDS), None)
+
+
+def _disk(config: Config) -> Found:
+    reserve = config.storage.min_free
+    folders = (config.torrent.download_path, config.storage.base_path, config.storage.temp_path)
+    full = [folder for folder in dict.fromkeys(folders) if _is_full(folder, reserve)]
+    if not full:
+        return OK, f"{admission.free_bytes(folders[0]) / 1e9:,.1f} GB free"
+    named = " and ".join(map(str, full))
+    return f"{named}: less than storage.min_free is left: free some space there, or set another folder", ""
+
+
+def _is_full(folder: Path, reserve: int) -> bool:
+    try:
+        return admission.room(folder, reserve) <= 0
+    except OSError:  # gone, as a network share may be: nothing can be written there either
+        return True
+
+
+def _port(seen: Network, trouble: str | None) -> Found:
+    if seen.port is None or trouble:
+        words = trouble or "it listens nowhere for peers"
+        return f"{words}: set torrent.listen_interface or torrent.port_range_start to what is free", ""
+    hosts = [f"[{x}]" if ":" in x else x for x in seen.addresses]
+    return OK, ", ".join(f"{host}:{seen.port}" for host in hosts) or f"port {seen.port}"
 
 
 def _queue(seconds: float) -> str:
-    return OK if seconds < QUEUE_SECONDS else f"the queue has not been looked at for {seconds:.0f} s"
+    if seconds < QUEUE_SECONDS:
+        return OK
+    return f"the queue has not been looked at for {seconds:.0f} s: the log tells why; {_RESTART}"
+
+
+def _words(exc: HtdlError) -> str:
+    return f"{exc.message}: {exc.hint}" if exc.hint else exc.message

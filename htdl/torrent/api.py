@@ -203,7 +203,7 @@ class Engine(Protocol):
         """Why peers cannot reach it, in words, or None."""
 
     async def network(self) -> Network:
-        """How it stands towards its peers, as of now.  Only of one that has started."""
+        """How it stands towards its peers, as of now.  Raises HtdlError while it does not run."""
 
     def held(self) -> set[str]:
         """The torrents it holds."""

@@ -208,6 +208,8 @@ class LibtorrentEngine:
         return self._alerts.listen_trouble
 
     async def network(self) -> Network:
+        if not self._session.is_open:
+            raise HtdlError("the torrent engine does not run", hint="the daemon starts or stops just now")
         counted: asyncio.Future[dict[str, int]] = self._loop.create_future()
         self._alerts.counted.append(counted)
         self._session.lt.post_session_stats()

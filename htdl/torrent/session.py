@@ -59,6 +59,10 @@ class Session:
         limit_everyone(session)
         return session
 
+    @property
+    def is_open(self) -> bool:
+        return hasattr(self, "lt")
+
     async def close(self) -> bytes:
         """End it within about a second; trackers are told `stopped`.  Returns the DHT's state."""
         state = await asyncio.to_thread(lambda: lt.write_session_params_buf(self.lt.session_state()))

@@ -27,7 +27,7 @@ from htdl.errors import BadSource
 from htdl.events import Bus
 from htdl.jobs import Job, JobFile
 from htdl.store.db import Database
-from htdl.torrent.api import Engine, Source
+from htdl.torrent.api import Engine, Network, Source
 
 T = TypeVar("T")
 
@@ -42,6 +42,12 @@ class IdleEngine(Engine):
             raise BadSource("that is not a magnet")
         raw = source if isinstance(source, bytes) else source.encode()
         return Source(hashlib.sha1(raw).hexdigest(), None, "", None, b"")
+
+    async def network(self) -> Network:
+        return Network(
+            port=6881, addresses=("127.0.0.1",), incoming=0, peers=0, dht_nodes=0,
+            trackers_good=0, trackers_bad=0, tracker_error=None,
+        )  # fmt: skip
 
 
 class Serving:

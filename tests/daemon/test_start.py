@@ -115,4 +115,4 @@ def test_status_says_that_it_answers(daemon: Daemon) -> None:
     told = json.loads(daemon.htdl("daemon", "status", "--json").stdout)
     assert daemon.process
     assert (told["ok"], told["pid"]) == (True, daemon.process.pid)
-    assert set(told["checks"]) == {"disk", "engine", "database", "queue"}
+    assert set(told["checks"]) == {"disk", "engine", "database", "queue", "conversion", "port"}

@@ -171,6 +171,7 @@ class FakeEngine:
         return None
 
     async def network(self) -> Network:
+        await self._work("network")
         return Network(
             port=6881,
             addresses=("0.0.0.0",),
