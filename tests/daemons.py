@@ -40,6 +40,7 @@ class Daemon:
             "PYTHONWARNINGS": "error",
             "PYTHONUNBUFFERED": "1",
         }
+        self.command = [sys.executable, "-m", "htdl"]
         self.client = Client(self.socket)
         home.mkdir(parents=True, exist_ok=True)
         self.configure(sections or {})
@@ -85,7 +86,7 @@ class Daemon:
         """Start the process, and wait for nothing."""
         log = self.logfile.open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "htdl", "daemon", "run"],
+            [*self.command, "daemon", "run"],
             env=self.env,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -135,7 +136,7 @@ class Daemon:
     def htdl(self, *args: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """The real command line against this daemon."""
         return subprocess.run(
-            [sys.executable, "-m", "htdl", *args],
+            [*self.command, *args],
             env=self.env | options.pop("env", {}),
             stdin=options.pop("stdin", subprocess.DEVNULL),
             capture_output=True,
