@@ -96,6 +96,9 @@ class Conversion(_Section, frozen=True, kw_only=True):
     ffmpeg_path: str = "ffmpeg"
     ffprobe_path: str = "ffprobe"
     max_active: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
+    stall_seconds: Seconds = (
+        60  # without a step forward, though there is something to read: then ffmpeg hangs
+    )
 
 
 class Cache(_Section, frozen=True, kw_only=True):

@@ -43,7 +43,7 @@ class Videos:
         return [
             web.get("/stream" + file, partial(self._serve, streams.open)),
             web.get("/video" + file, partial(self._serve, streams.result)),
-            web.get("/feed" + file, partial(self._serve, streams.feed)),
+            web.get("/feed" + file, partial(self._serve, self._service.conversions.feeding.open)),
         ]
 
     async def _serve(self, opener: Opener, request: web.Request) -> web.StreamResponse:

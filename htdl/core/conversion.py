@@ -22,7 +22,6 @@ from htdl.media.tools import Tools, find_tools
 from htdl.stream.opening import open_regular
 
 _CODECS = {"webm": "vp9"}  # where none is asked for; else h264
-STALL_SECONDS = 60.0  # without a step forward ffmpeg hangs
 COPY_BLOCK = 64 << 20
 
 
@@ -42,6 +41,7 @@ class Task:
     target: Path
     temp: Path
     name: str
+    stall_seconds: float  # without a step forward: then it hangs
     playlist: Path | None = None  # for who watches meanwhile
 
 
@@ -90,7 +90,7 @@ async def perform(
         part,
         duration=prepared.probe.duration,
         progress=progress,
-        stall_seconds=STALL_SECONDS,
+        stall_seconds=task.stall_seconds,
         is_waiting=is_waiting,
         hls=task.playlist,
     )

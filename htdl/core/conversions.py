@@ -24,6 +24,7 @@ from htdl.config import Config
 from htdl.core import conversion, lanes, payload, room
 from htdl.core.book import Book
 from htdl.core.conversion import Prepared, Task
+from htdl.core.feeding import Feeding
 from htdl.core.lanes import Candidate
 from htdl.core.links import Links
 from htdl.core.shelf import Shelf
@@ -82,6 +83,7 @@ class Conversions:
         self._config = config
         self._clock = clock
         self.shop = Workshop(db, book, clock)
+        self.feeding = Feeding(streams.feed)
         self._work: dict[str, dict[int, Work]] = {}  # by job and file
         self._naming = asyncio.Lock()  # one at a time chooses a name
         self._is_swept = False
@@ -416,7 +418,8 @@ class Conversions:
             task = replace(task, playlist=work.playlist)
 
         def is_waiting() -> bool:
-            return not self._streams.is_whole(self._newest(job), file)
+            is_whole = self._streams.is_whole(self._newest(job), file)
+            return not is_whole and self.feeding.is_hungry(job.id, file.index)
 
         await conversion.perform(task, work.prepared, lambda x: self._on_progress(job, work, x), is_waiting)
 
@@ -433,6 +436,7 @@ class Conversions:
             target=Path(output),
             temp=self._config().storage.temp_path,
             name=f"{job.id}-{index}",
+            stall_seconds=self._config().conversion.stall_seconds,
         )
 
     async def _finish(self, job: Job, work: Work) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from htdl.core import conversion, work
+from htdl.core import work
 from htdl.jobs import Conversion, ConversionState, Job, State
 from htdl.torrent.api import Finished
 from tests.clips import clip
@@ -47,20 +47,18 @@ async def one(
     return found[0]
 
 
-async def test_one_that_hangs_is_tried_twice_and_says_so(
-    tmp_path: Path, clips: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(conversion, "STALL_SECONDS", 0.5)  # a minute otherwise
+async def test_one_that_hangs_is_tried_twice_and_says_so(tmp_path: Path, clips: Path) -> None:
     tries = tmp_path / "tries"
     hanging = program(tmp_path, "hanging", f"echo $$ >> {tries}; sleep 600")
-    async with running_world(tmp_path, conversion={"enabled": True, "ffmpeg_path": str(hanging)}) as world:
+    settings = {"enabled": True, "ffmpeg_path": str(hanging), "stall_seconds": 1}
+    async with running_world(tmp_path, conversion=settings) as world:
         job = await arrived(world, clip(clips, "mkv"))
         async with asyncio.timeout(20):
             while (ended := await world.row(job.id)) is None or ended.status is not State.FAILED:
                 world.wake()
                 await asyncio.sleep(0.05)
     assert ended.error_code == "conversion_failed"
-    assert "it hung: nothing came out of it for 0.5 s" in (ended.error_message or "")
+    assert "it hung: nothing came out of it for 1 s" in (ended.error_message or "")
     pids = tries.read_text().split()
     assert len(pids) == 2
     assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 
 from htdl.jobs import ConversionState, State
 from htdl.wire import JobInfo
-from tests.clips import clip
+from tests.clips import clip, repeated
 from tests.daemon.converting import encoders, is_alive, is_made, leftovers, results, slow
 from tests.daemon.downloads import in_state, once
 from tests.daemons import Daemon
@@ -175,13 +177,14 @@ def test_what_a_kill_left_is_removed_also_when_the_job_is_cancelled_next(
 
 
 def test_what_stalls_is_waited_for(make_daemon: Make, swarm: Swarm, film: bytes) -> None:
-    daemon = make_daemon(conversion={"enabled": True})
+    daemon = make_daemon(conversion={"enabled": True, "stall_seconds": 1})
     torrent = swarm.seed({"film.mkv": film}, rate=RATE)
     job = once(daemon, daemon.client.add(torrent.magnet).id, is_made)
     once(daemon, job.id, lambda x: x.conversion and x.conversion.progress > 10)
     swarm.leave()
     pids = until(lambda: encoders(daemon))
     once(daemon, job.id, lambda x: x.peers == 0)
+    time.sleep(1.5)  # longer than one that hangs would live
     assert daemon.client.job(job.id).status is State.DOWNLOADING
     assert daemon.client.job(job.id).progress < 90
     assert encoders(daemon) == pids
@@ -194,6 +197,24 @@ def test_what_stalls_is_waited_for(make_daemon: Make, swarm: Swarm, film: bytes)
     assert done.conversion
     assert done.conversion.attempts == 0
     del session
+
+
+def test_one_that_hangs_while_its_film_arrives_is_ended_and_tried_again(
+    make_daemon: Make, swarm: Swarm, film: bytes, tmp_path: Path
+) -> None:
+    """It is stopped, as by a debugger; the film is larger than what lies in the buffers of a socket."""
+    daemon = make_daemon(conversion={"enabled": True, "stall_seconds": 1})
+    large = repeated(clip(tmp_path, "mkv", seconds=4, noise=60), 8)
+    torrent = swarm.seed({"film.mkv": large.read_bytes()}, rate=3_000_000)
+    job = once(daemon, daemon.client.add(torrent.magnet).id, is_made)
+    [pid] = until(lambda: encoders(daemon))
+    os.kill(pid, signal.SIGSTOP)
+    until(lambda: not is_alive(pid), 20, daemon.log()[-2000:])
+    assert daemon.client.job(job.id).status is State.DOWNLOADING
+    assert "it hung: nothing came out of it for 1 s" in daemon.log()
+    done = in_state(daemon, job.id, State.COMPLETED)
+    assert done.conversion
+    assert (done.conversion.attempts, done.conversion.status) == (1, ConversionState.DONE)
 
 
 @pytest.mark.parametrize("ratio", [0.0, -1.0], ids=["let go", "seeding on"])
