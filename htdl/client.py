@@ -79,10 +79,19 @@ NOWHERE = Place("", 0)
 
 
 class Client:
-    """`socket` is this user's daemon where not given; `timeout` is how many seconds one answer may take."""
+    """`timeout` is how many seconds one answer may take.
 
-    def __init__(self, socket: Path | None = None, timeout: float = 30.0) -> None:
+    Where `socket` is not given it is this user's daemon, or when none answers the machine's.  `fallback` is
+    asked likewise while nothing has answered on `socket`; whichever answers first is asked from then on.
+    """
+
+    def __init__(
+        self, socket: Path | None = None, timeout: float = 30.0, *, fallback: Path | None = None
+    ) -> None:
         self.socket = socket or paths.socket_path(os.environ)
+        self._fallback = fallback
+        if socket is None and not os.environ.get("HTDL_SOCKET"):
+            self._fallback = fallback or paths.SYSTEM_SOCKET
         self.timeout = timeout
 
     # The verbs
@@ -124,10 +133,28 @@ class Client:
         fields, headers = self.request("POST", f"{wire.API}/jobs", body_of(request))
         return wire.job_info(fields), headers.get(wire.EXISTING_HEADER) != "true"
 
-    def jobs(self, status: Iterable[str] = (), limit: int | None = None) -> list[JobInfo]:
-        """Those that live first, by priority and position; then the newest ended."""
-        asked = {"status": ",".join(status), "limit": "" if limit is None else str(limit)}
-        query = urlencode({name: value for name, value in asked.items() if value})
+    def jobs(
+        self,
+        status: Iterable[str] = (),
+        limit: int | None = None,
+        *,
+        name: str = "",
+        ready: bool = False,
+        sort: str = "",
+        reverse: bool = False,
+    ) -> list[JobInfo]:
+        """Those that live first, by priority and position; then the newest ended; or by `sort`, as `Sort` has
+        it.  The rest is JobQuery's.
+        """
+        asked = {
+            "status": ",".join(status),
+            "limit": "" if limit is None else str(limit),
+            "name": name,
+            "ready": "1" if ready else "",
+            "sort": sort,
+            "reverse": "1" if reverse else "",
+        }
+        query = urlencode({key: value for key, value in asked.items() if value}, errors="replace")
         return [wire.job_info(x) for x in self.request("GET", f"{wire.API}/jobs?{query}")[0]]
 
     def job(self, job_id: str) -> JobInfo:
@@ -398,16 +425,37 @@ class Client:
                 yield response, sock
 
     def _connect(self) -> socket.socket:
+        try:
+            sock = self._connect_to(self.socket)
+        except NoDaemon as exc:
+            sock = self._fall_back(exc)
+        self._fallback = None  # a daemon that is away for a moment is not to be mistaken for another
+        return sock
+
+    def _fall_back(self, missing: NoDaemon) -> socket.socket:
+        if self._fallback is None:
+            raise missing
+        try:
+            sock = self._connect_to(self._fallback)
+        except NoDaemon:
+            raise missing from None
+        except Refused as exc:
+            hint = f"{missing.hint}; or join the group that may use {self._fallback}"
+            raise NoDaemon(missing.message, hint=hint) from exc
+        self.socket = self._fallback
+        return sock
+
+    def _connect_to(self, path: Path) -> socket.socket:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             sock.settimeout(self.timeout)
-            sock.connect(os.fspath(self.socket))
+            sock.connect(os.fspath(path))
         except OSError as exc:
             sock.close()
             if exc.errno in {errno.EACCES, errno.EPERM}:
-                raise Refused(f"{self.socket} belongs to another user's daemon") from exc
+                raise Refused(f"{path} belongs to another user's daemon") from exc
             raise NoDaemon(
-                f"no daemon answers on {self.socket} ({exc.strerror or exc})",
+                f"no daemon answers on {path} ({exc.strerror or exc})",
                 hint="start one with: htdl daemon start",
             ) from exc
         return sock

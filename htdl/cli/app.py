@@ -25,6 +25,7 @@ class App:
 
     @property
     def socket(self) -> Path:
+        """Of the daemon that is started here; `client.socket` may be the machine's, when that answers."""
         return paths.socket_path(self.environ)
 
     @property
@@ -39,15 +40,20 @@ class App:
     def client(self) -> Client:
         from htdl.client import Client
 
-        return Client(self.socket)
+        is_chosen = "HTDL_SOCKET" in self.environ
+        return Client(self.socket, fallback=None if is_chosen else paths.SYSTEM_SOCKET)
 
-    def jobs(self, status: Iterable[str] = (), limit: int | None = None) -> tuple[list[dict[str, Any]], int]:
-        """Jobs in the daemon's order, and how many there are without the limit."""
+    def jobs(
+        self, status: Iterable[str] = (), limit: int | None = None, **query: str
+    ) -> tuple[list[dict[str, Any]], int]:
+        """Jobs in the daemon's order, and how many there are without the limit.  `query` is more of what the
+        route takes; what is empty is not asked.
+        """
         from htdl.wire import TOTAL_HEADER
 
-        query = [f"status={','.join(status)}"] if status else []
-        query += [f"limit={limit}"] if limit is not None else []
-        jobs, headers = self.request("GET", "/jobs" + ("?" + "&".join(query) if query else ""))
+        asked = {"status": ",".join(status), "limit": "" if limit is None else str(limit), **query}
+        words = "&".join(f"{key}={_escaped(value)}" for key, value in asked.items() if value)
+        jobs, headers = self.request("GET", "/jobs" + (f"?{words}" if words else ""))
         return jobs, int(headers.get(TOTAL_HEADER, len(jobs)))
 
     def job(self, prefix: str) -> dict[str, Any]:
@@ -68,6 +74,14 @@ class App:
         from htdl.wire import API
 
         return self.client.request(method, API + path, body)
+
+
+def _escaped(value: str) -> str:
+    if re.fullmatch(r"[\w,-]*", value, re.ASCII):  # mostly, and then no more is imported
+        return value
+    from urllib.parse import quote_plus
+
+    return quote_plus(value, errors="replace")
 
 
 def job_path(name: str) -> str:

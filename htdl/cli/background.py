@@ -22,9 +22,11 @@ _SPAWNS = 3
 
 
 def answers(app: App) -> bool:
-    """Whether a daemon is there; one that answers with an error is."""
+    """Whether this user's daemon is there; one that answers with an error is."""
+    from htdl.client import Client
+
     try:
-        app.client.health()
+        Client(app.socket).health()
     except NoDaemon:
         return False
     except HtdlError:
@@ -33,11 +35,14 @@ def answers(app: App) -> bool:
 
 
 def start(app: App) -> None:
-    """Start a daemon and return when it answers.
+    """Start a daemon and return when it answers: by its unit where that is installed, else as a process.
 
     Raises HtdlError with the end of its log and with its exit code, and Refused where one runs already on
     another socket.
     """
+    if _by_unit(app):
+        click.echo("started the daemon (its log: journalctl --user -u htdl)", err=True)
+        return
     log = paths.background_log(app.state_dir)
     try:
         log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -46,6 +51,26 @@ def start(app: App) -> None:
     except OSError as exc:
         raise HtdlError(f"cannot start a daemon with its log at {log}: {exc}") from exc
     click.echo(f"started the daemon (its log: {log})", err=True)
+
+
+def _by_unit(app: App) -> bool:
+    """Whether systemd has started it: with its socket, so that the unit answers whoever connects first.
+
+    A unit that does not start is systemd's affair, and told by it: the error names its log.
+    """
+    from htdl.cli.systemctl import SOCKET, Systemd
+
+    if any(x.startswith("HTDL_") for x in app.environ):  # which the unit would not see
+        return False
+    systemd = Systemd(of_user=True, environ=app.environ)
+    if not systemd.answers() or not systemd.units()[SOCKET].is_known:
+        return False
+    systemd.do("start", SOCKET)
+    if not answers(app):  # it waits in the socket's queue until the daemon takes it
+        raise HtdlError(
+            "systemd started the daemon, and it ended", hint="its log: journalctl --user -u htdl -n 20"
+        )
+    return True
 
 
 def await_end(app: App, seconds: float) -> bool:

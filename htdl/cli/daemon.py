@@ -10,7 +10,7 @@ from htdl.cli.holder import holder
 from htdl.cli.options import as_json, examples
 from htdl.cli.output import json_text
 from htdl.cli.words import printable
-from htdl.errors import NoDaemon, TimedOut
+from htdl.errors import HtdlError, NoDaemon, TimedOut
 
 STOP_SECONDS = 10.0
 
@@ -39,6 +39,9 @@ def start(app: App) -> None:
     """Start the daemon in the background; it goes on when you log out of the terminal."""
     if background.answers(app):
         click.echo("the daemon runs already")
+    elif _machines_answers(app):
+        click.echo(f"the machine's daemon answers, on {app.client.socket}")
+        click.echo("  start one of your own with: htdl --socket PATH daemon start")
     else:
         background.start(app)
 
@@ -47,16 +50,35 @@ def start(app: App) -> None:
 @click.pass_obj
 def stop(app: App) -> None:
     """Stop the daemon; downloads go on when it starts again."""
+    from htdl.client import Client
+
     try:
-        app.client.shutdown()
+        Client(app.socket).shutdown()
     except NoDaemon as exc:
+        if _machines_answers(app):
+            raise NoDaemon(
+                "no daemon of yours runs", hint="the machine's is ended with: systemctl stop htdl"
+            ) from exc
         other = holder(app)  # one that is on its way out still holds its lock
         if not other or other.is_elsewhere(app):
             there = f" on {app.socket}, but one does on another socket" if other else ""
             raise NoDaemon(f"no daemon runs{there}", hint=other.hint if other else None) from exc
     if not background.await_end(app, STOP_SECONDS):
         raise TimedOut(f"the daemon has not ended {STOP_SECONDS:.0f} s after it was told to")
-    click.echo("stopped the daemon")
+    if app.socket.exists():  # a daemon takes its own away: this is systemd's
+        click.echo("stopped the daemon; systemd starts it again for whoever asks it something")
+        click.echo("  end that too with: systemctl --user stop htdl.socket")
+    else:
+        click.echo("stopped the daemon")
+
+
+def _machines_answers(app: App) -> bool:
+    """Whether what answers is the machine's daemon, and not this user's own."""
+    try:
+        app.client.health()
+    except HtdlError:
+        return False
+    return app.client.socket != app.socket
 
 
 @command.command("status", epilog=examples("htdl daemon status", "htdl daemon status --json | jq .checks"))

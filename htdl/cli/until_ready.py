@@ -108,7 +108,7 @@ def _preload(app: App, wanted: Wanted, number: int | None) -> Preload | None:
     from htdl.client import Client
 
     try:
-        return Client(app.socket, _TURN_SECONDS).preload(wanted.job_id, wanted.begin, number)
+        return Client(app.client.socket, _TURN_SECONDS).preload(wanted.job_id, wanted.begin, number)
     except TimedOut:
         return None
 
