@@ -71,6 +71,7 @@ def test_a_job_s_object_names_every_column_and_what_hangs_on_it() -> None:
         "conversions",
         "stream_url",
         "subtitles",
+        "queue_position",
     }
 
 

@@ -9,7 +9,7 @@ import click
 
 from htdl.cli import boundary, many, sources
 from htdl.cli.app import App
-from htdl.cli.options import as_json, examples, speed
+from htdl.cli.options import as_json, examples, priority, speed
 from htdl.errors import NoDaemon
 
 _EXAMPLES = examples(
@@ -36,7 +36,14 @@ _OPTIONS = {
 @click.option("-w", "--watch", is_flag=True, help="Follow it; Ctrl-C stops following, not the download.")
 @click.option("-f", "--file", "files", multiple=True, metavar="GLOB|N", help="Only these files (repeatable).")
 @click.option("--all-files", is_flag=True, help="All files, not just the videos and their subtitles.")
-@click.option("-p", "--priority", type=int, default=0, metavar="N", help="Higher goes first; 0 is usual.")
+@click.option(
+    "-p",
+    "--priority",
+    type=priority,
+    default=0,
+    metavar="N",
+    help="high, low or a number: higher goes first.",
+)
 @click.option("--paused", is_flag=True, help="Add it, but do not begin.")
 @click.option("--max-down", type=speed, metavar="SPEED", help="Most to download in a second, as 500K or 2M.")
 @click.option("--max-up", type=speed, metavar="SPEED", help="Most to upload in a second.")

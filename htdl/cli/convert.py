@@ -12,7 +12,7 @@ import click
 
 from htdl.cli import many
 from htdl.cli.app import App, job_path
-from htdl.cli.options import as_json, examples
+from htdl.cli.options import as_json, examples, priority
 from htdl.errors import BadSource, NoDaemon, NoSuchJob
 
 _EXAMPLES = examples(
@@ -52,7 +52,7 @@ class _Asked:
 )
 @click.option("-o", "--output", metavar="DIR", help="Where results go, instead of the folder for videos.")
 @click.option("--keep", is_flag=True, help="Keep the source beside the result, also when space is short.")
-@click.option("-p", "--priority", type=int, metavar="N", help="Of new jobs: higher goes first; 0 is usual.")
+@click.option("-p", "--priority", type=priority, metavar="N", help="Of new jobs: high, low or a number.")
 @click.option("-n", "--dry-run", is_flag=True, help="Print what would be done, and why; begin nothing.")
 @click.option("-f", "--file", type=int, metavar="N", help="With --dry-run: this file of a download.")
 @click.option("-w", "--watch", is_flag=True, help="Follow it; Ctrl-C stops following, not the conversion.")

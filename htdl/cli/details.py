@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from htdl.cli import conversion, units, verdict, words
+from htdl.cli import conversion, levels, units, verdict, words
 from htdl.cli.words import JobObject, printable
 
 FOLDER, MAIN_FILE = "folder", "main file"
@@ -25,7 +25,8 @@ def details(job: JobObject) -> list[tuple[str, str]]:
         ("limits", _limits(job)),
         ("peers", str(job["peers"]) if job["info_hash"] else ""),
         ("uploaded", units.size(job["uploaded_bytes"]) if job["uploaded_bytes"] else ""),
-        ("priority", str(job["priority"]) if job["priority"] else ""),
+        ("priority", levels.word(job["priority"]) if job["priority"] else ""),
+        ("queue", f"place {job['queue_position']}" if job.get("queue_position") else ""),
         (FOLDER, printable(job["save_path"])),
         (MAIN_FILE, printable(job["file_path"] or "")),
         ("info-hash", printable(job["info_hash"])),

@@ -29,6 +29,7 @@ VERBS = {
         "resume": "Let paused downloads go on.",
         "retry": "Begin failed or cancelled downloads again; verify complete ones.",
         "remove": "Forget downloads that have ended.",
+        "priority": "Say which downloads go first.",
         "limit": "Limit speeds, of all downloads or of some; say what holds.",
         "pin": "Keep videos that nobody watches.",
         "unpin": "Keep videos no longer than any other.",

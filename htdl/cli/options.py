@@ -33,6 +33,13 @@ def speed(text: str) -> int:
     return _read(rates.parse, text)
 
 
+def priority(text: str) -> int:
+    """An option's type: higher goes first."""
+    from htdl.cli import levels
+
+    return _read(levels.parse, text)
+
+
 def duration(text: str) -> float:
     """An option's type: seconds."""
     return _read(units.parse_duration, text)

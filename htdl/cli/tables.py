@@ -29,6 +29,7 @@ STYLES = {
     "cancelling": "yellow",
 }
 MIN_NAME = 12
+STATE_WIDTH = 11
 READY = "▶"
 
 
@@ -66,7 +67,7 @@ def job_table(
         body += lines
         shown += 1
     left_out = more + len(jobs) - shown
-    tail = [Text(f"… and {left_out} more: {hint}", style="bright_black")] if left_out else []
+    tail = [Text(words.left_out(shown, left_out, hint), style="bright_black")] if left_out else []
     foot = Text(footer(jobs, width), style="bold")
     lines = [_heading(columns), *body, *tail, foot]
     for line in lines:
@@ -137,7 +138,7 @@ def _columns(jobs: Sequence[JobObject], width: int) -> list[Column]:
     bar_width = 8 if width < 100 else 12 if width < 140 else 24
     uploads = any(job["upload_speed"] > 0 for job in jobs)
     fixed = [
-        Column("STATE", 11, _state, from_width=40),
+        Column("STATE", STATE_WIDTH, _state, from_width=40),
         Column("", bar_width, lambda job: _bar(job, bar_width), from_width=72),
         Column("DONE", 4, lambda job: Text(words.percent(job)), right=True),
         Column("", 1, lambda job: Text(READY if words.is_ready(job) else "", style="green")),
@@ -208,8 +209,9 @@ def _made_lines(one: conversion.Conversion | None, width: int) -> list[Text]:
 
 
 def _state(job: JobObject) -> Text:
-    word = words.state(job)
-    return Text(word, style=STYLES.get(word, ""))
+    word, place = words.state(job), job.get("queue_position")
+    fits = place and len(f"{word} #{place}") <= STATE_WIDTH  # a number that is cut would be another one
+    return Text(f"{word} #{place}" if fits else word, style=STYLES.get(word, ""))
 
 
 def _bar(job: JobObject, width: int) -> Text:

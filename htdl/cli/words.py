@@ -85,6 +85,12 @@ def why(job: JobObject) -> str:
     return printable(job.get("detail") or "")
 
 
+def place(job: JobObject) -> str:
+    """Of one that waits in the queue; nothing where that is not told."""
+    number = job.get("queue_position")
+    return f"place {number} in the queue" if number else ""
+
+
 def made(job: JobObject) -> str:
     """How far the conversion of its videos is; nothing where nothing is made yet."""
     if not job.get("conversions"):
@@ -128,11 +134,16 @@ def waits_for(job: JobObject) -> str:
     return outlook(verdict) + (": too slow" if verdict.get("plays_through") == "no" else "")
 
 
+def left_out(shown: int, more: int, hint: str) -> str:
+    """"12 of 10,234 shown; all of them: htdl status --all" """
+    return f"{shown:,} of {shown + more:,} shown; all of them: {hint}"
+
+
 def note(job: JobObject) -> str:
     """What one line has room for beside the numbers: why it stands still, or whether it can be watched, and
     what is made of it.
     """
-    own = why(job) or (outlook(job["readiness"]) if is_ready(job) else waits_for(job))
+    own = why(job) or place(job) or (outlook(job["readiness"]) if is_ready(job) else waits_for(job))
     return "; ".join(filter(None, (own, made(job))))
 
 
