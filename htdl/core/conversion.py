@@ -80,7 +80,7 @@ async def perform(
     await asyncio.to_thread(_make_folders, task)
     part = part_for(task.target, task.temp, task.name)
     if prepared.plan.effort is Effort.NONE:
-        await _place(task.original, task.target, part)
+        await _place(task.original, task.target, part, progress)
         return
     await convert(
         prepared.tools,
@@ -139,7 +139,7 @@ def _make_folders(task: Task) -> None:
         folder.mkdir(parents=True, exist_ok=True)
 
 
-async def _place(original: Path, target: Path, part: Path) -> None:
+async def _place(original: Path, target: Path, part: Path, progress: Callable[[Progress], None]) -> None:
     if target.exists() and target.samefile(original):
         return
     try:
@@ -147,18 +147,21 @@ async def _place(original: Path, target: Path, part: Path) -> None:
         try:
             os.link(original, part, follow_symlinks=False)
         except OSError:  # another file system, or one without links
-            await _copy(original, part)
+            await _copy(original, part, progress)
         os.replace(part, target)  # noqa: PTH105 - not in a thread: it happens wholly or not at all
         await asyncio.to_thread(flush, target.parent)
     finally:
         await asyncio.to_thread(part.unlink, missing_ok=True)
 
 
-async def _copy(original: Path, part: Path) -> None:
+async def _copy(original: Path, part: Path, progress: Callable[[Progress], None]) -> None:
     """Block by block, so that it can be cut off."""
     with original.open("rb") as source, part.open("xb") as copy:
-        while await asyncio.to_thread(_copy_block, source.fileno(), copy.fileno()):
-            pass
+        size, done = os.fstat(source.fileno()).st_size, 0
+        progress(Progress(seconds=0.0, bytes=size))  # what it needs, should the disk be too full for it
+        while count := await asyncio.to_thread(_copy_block, source.fileno(), copy.fileno()):
+            done += count
+            progress(Progress(seconds=0.0, bytes=size, fraction=done / size))
         await asyncio.to_thread(os.fsync, copy.fileno())
 
 

@@ -385,6 +385,7 @@ class Conversions:
         return next((x for x in self._videos(job) if x.index == work.record.file_index), None)
 
     async def _run(self, job: Job, work: Work) -> None:
+        work.used_bytes = 0
         room.check(work, self._config(), self._book.living.values())
         await self.shop.note(
             job, work, status=ConversionState.RUNNING, progress=0.0, error_code=None, error_message=None
@@ -453,6 +454,7 @@ class Conversions:
     def _on_progress(self, job: Job, work: Work, step: Progress) -> None:
         share = 99.99 if step.fraction is None else min(99.99, round(step.fraction * 100, 2))
         eta = -1 if step.eta is None else round(step.eta)
+        work.used_bytes = step.bytes or work.used_bytes
         work.record = replace(work.record, progress=share, speed=step.speed, eta_seconds=eta)
         self._book.announce(Kind.PROGRESS, self._book.living.get(job.id, job))
         if self._clock() - work.written_at >= WRITE_SECONDS:

@@ -13,9 +13,6 @@ from htdl.errors import DiskFull
 from htdl.jobs import Blocked, ConversionState, Job, State
 from htdl.media.plan import Effort
 
-MARGIN = 1.1  # over what a run had used when the disk was full
-KNOWN_SHARE = 10.0  # percent of a film after which it is said how large the rest is
-
 
 def expected(work: Work) -> int:
     """Bytes of the result; 0 where that is not known, and of what is only linked.  One for which the disk was
@@ -24,12 +21,6 @@ def expected(work: Work) -> int:
     plan = work.prepared.plan if work.prepared else None
     reckoned = plan.bytes or 0 if plan and plan.effort is not Effort.NONE else 0
     return max(reckoned, work.found_bytes)
-
-
-def found(used: int, progress: float) -> int:
-    """Bytes that one needs of which so many percent took so many."""
-    whole = used * 100 / progress if progress >= KNOWN_SHARE else 0.0
-    return int(max(used, whole) * MARGIN)
 
 
 def check(work: Work, config: Config, jobs: Iterable[Job]) -> None:

@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 2  # a conversion that fails is tried once more
 NO_ROOM_SECONDS = 15.0  # after the disk was full, before it is tried again
+MARGIN = 1.1  # over what a run had used when the disk was full
+KNOWN_SHARE = 10.0  # percent of a film, from which on the rest is taken to be alike
 _FATAL = {"bad_media", "no_ffmpeg"}  # are the same the next time
 
 
@@ -44,6 +46,7 @@ class Work:
     is_checked: bool = False  # its first bytes, while the rest arrives
     is_early_over: bool = False  # it cannot be made early, or failed: nothing more before it is whole
     written_at: float = 0.0
+    used_bytes: int = 0  # that it takes on the disk while it is made
     found_bytes: int = 0  # that its result needs at least, once the disk was too full for it
 
 
@@ -108,6 +111,9 @@ class Workshop:
         )  # fmt: skip
 
     async def _wait_for_room(self, job: Job, work: Work, exc: DiskFull) -> None:
+        """It is not begun again before there is room for what it takes by all that is known now."""
+        work.found_bytes = max(work.found_bytes, needed(work.used_bytes, work.record.progress))
+        work.used_bytes = 0
         log.warning("disk full job=%s file=%d: %s", job.id, work.record.file_index, exc.message)
         work.rests_until = self._clock() + NO_ROOM_SECONDS
         await self.note(
@@ -128,3 +134,9 @@ class Workshop:
         await self._db.run(rows.put, job.id, record)
         work.record = record
         self._book.announce(Kind.CHANGED, self._book.living.get(job.id, job))
+
+
+def needed(used: int, progress: float) -> int:
+    """Bytes for a whole film of which so many percent took so many."""
+    whole = used * 100 / progress if progress >= KNOWN_SHARE else 0.0
+    return int(max(used, whole) * MARGIN)

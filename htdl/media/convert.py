@@ -71,6 +71,7 @@ async def convert(
     chose a name that is free.  The playlist stays as far as it came; its folder, made if need be, has no % in
     its name.  `duration` is the source's, None where it is not known.  Without a step forward for
     `stall_seconds` it hangs, and is ended; the time while `is_waiting` (for bytes to arrive) does not count.
+    Of one that has no room `progress` hears at last how many bytes were made.
 
     Raises ConversionFailed (conversion_failed) or DiskFull.
     """
@@ -80,7 +81,10 @@ async def convert(
     try:
         done = await _run(tools, source, plan, part, hls, watch)
         if not done.is_good:
-            raise _failure(done, source)
+            failure = _failure(done, source)
+            if isinstance(failure, DiskFull):
+                watch.tell_size(await asyncio.to_thread(_size, part, hls))
+            raise failure
         made = await _checked(tools, source, plan, part, duration)
         await asyncio.to_thread(flush, part)
         os.replace(part, target)  # noqa: PTH105 - not in a thread: it happens wholly or not at all
@@ -107,6 +111,7 @@ class _Watch:
         self._clock = asyncio.get_running_loop().time
         self._course = Course(duration, self._clock())
         self._part, self._tell = part, progress
+        self._duration, self._step = duration, Progress(seconds=0.0)
         self._stall_seconds, self._is_waiting = stall_seconds, is_waiting
         self._at: tuple[float, int | None] = (0.0, None)
         self._written = self._last_write()
@@ -119,7 +124,14 @@ class _Watch:
             return
         if (step.seconds, step.bytes) != self._at:
             self._at, self._moved = (step.seconds, step.bytes), now
-        self._tell(step if step.bytes is not None else replace(step, bytes=self._size()))
+        self._step = step if step.bytes is not None else replace(step, bytes=self._part_size())
+        self._tell(self._step)
+
+    def tell_size(self, count: int) -> None:
+        """It ended early and took so many bytes.  At its end ffmpeg calls all done, also of a part."""
+        seconds, duration = self._step.seconds, self._duration
+        share = min(1.0, seconds / duration) if duration else None
+        self._tell(replace(self._step, bytes=count, fraction=share))
 
     def should_stop(self) -> str | None:
         """At its end ffmpeg rewrites the whole file to bring the index forward, and is silent meanwhile: then
@@ -139,7 +151,7 @@ class _Watch:
     def _last_write(self) -> int:
         return self._part.stat().st_mtime_ns if self._part.exists() else 0
 
-    def _size(self) -> int | None:
+    def _part_size(self) -> int | None:
         return self._part.stat().st_size if self._part.exists() else None
 
 
@@ -159,6 +171,12 @@ async def _run(
     limits = Limits(memory=MEMORY, file_bytes=4 * plan.bytes + _SPARE_BYTES if plan.bytes else None)
     folder = str(hls.parent.parent) if hls else "/"
     return await run(command, limits, folder=folder, on_line=watch.hear, should_stop=watch.should_stop)
+
+
+def _size(part: Path, hls: Path | None) -> int:
+    """Bytes of all that is made."""
+    files = [part, *(hls.parent.glob("*") if hls else ())]
+    return sum(x.stat().st_size for x in files if x.exists())
 
 
 async def _checked(tools: Tools, source: Source, plan: Plan, part: Path, duration: float | None) -> Probe:

@@ -64,6 +64,32 @@ async def test_one_that_hangs_is_tried_twice_and_says_so(tmp_path: Path, clips: 
     assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
 
 
+async def test_one_for_which_the_disk_was_full_waits_for_what_it_had_used(
+    tmp_path: Path, clips: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "NO_ROOM_SECONDS", 0.0)
+    tries = tmp_path / "tries"
+    write = 'for last; do :; done; head -c 3000000 /dev/zero > "${last#file:}"'
+    full = program(
+        tmp_path, "full", f"echo $$ >> {tries}; {write}; echo 'No space left on device' >&2; exit 1"
+    )
+    async with running_world(tmp_path, conversion={"enabled": True, "ffmpeg_path": str(full)}) as world:
+        job = await arrived(world, clip(clips, "mkv"))
+        found = await one(world, job, lambda x: x.error_code == "disk_full" and tries.exists())
+        assert found.status is ConversionState.WAITING
+        world.configure(conversion={"enabled": True, "ffmpeg_path": str(full)}, storage={"min_free": 1 << 60})
+        await one(world, job, lambda x: "no room for the 3 MB of the result" in (x.error_message or ""))
+        assert int(world.service.conversions.needs()[-1]) == 3_300_000
+        assert 1 <= len(tries.read_text().split()) <= 20
+
+
+@pytest.mark.parametrize(
+    ("used", "progress", "bytes_"), [(0, 0.0, 0), (100, 0.0, 110), (100, 9.0, 110), (100, 50.0, 220)]
+)
+def test_what_a_whole_film_needs_by_what_a_part_took(used: int, progress: float, bytes_: int) -> None:
+    assert work.needed(used, progress) == pytest.approx(bytes_, abs=1)
+
+
 async def test_a_database_in_use_makes_none_get_stuck(
     tmp_path: Path, clips: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -332,6 +332,11 @@ async def test_a_full_disk_is_called_so(bench: Make, small_disk: Path) -> None:
     with pytest.raises(DiskFull, match=r"the disk is full: .*\.mkv"):
         await one.convert()
     assert one.left == []
+    last = one.steps[-1]
+    assert last.bytes
+    assert last.fraction is not None
+    assert 0.5 * (1 << 20) < last.bytes <= 1 << 20
+    assert last.fraction < 1.0, "whatever ffmpeg says at its end"
 
 
 def test_the_part_lies_where_a_rename_leads_from(tmp_path: Path, small_disk: Path) -> None:
