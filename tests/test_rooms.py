@@ -53,7 +53,7 @@ ROOMS = {
     ),
     "core": room(
         "errors timetable paths jobs events config store stream media torrent",
-        "sqlite_utils",
+        "sqlite_utils prometheus_client",
         "decides and acts; how it is asked and shown is not its affair",
         "http json",
     ),
@@ -86,6 +86,7 @@ NARROW = {
     ("media", "charset_normalizer"): {"media/encodings.py"},  # which believes it for some scripts alone
     ("cli", "daemon"): {"cli/daemon.py", "cli/doctor.py"},  # where none runs it looks by itself
     ("cli", "config"): {"cli/config.py", "cli/doctor.py", "cli/installation.py"},  # units hold what it names
+    ("core", "prometheus_client"): {"core/metrics.py"},  # nothing else of it shapes the code
     ("core", "torrent"): "torrent.api, and torrent.pieces, which is plain data",
     ("api", "core"): "core.service and core.metrics alone",
 }

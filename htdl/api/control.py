@@ -31,7 +31,8 @@ class Controls:
 
     `reload` reads the configuration again: {"changed": [keys], "needs_restart": [keys]}, or BadConfig.
     `shutdown` only asks for the end and returns at once.  `config` is the effective configuration, flat.
-    `set_log_level` holds until the daemon ends, or the configuration names another.
+    `set_log_level` holds until the daemon ends, or the configuration names another.  `metrics` is Prometheus'
+    text, format 0.0.4.
     """
 
     reload: Callable[[], Awaitable[dict[str, Any]]]
@@ -52,6 +53,7 @@ class LogLevelRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+    metrics: Callable[[], Awaitable[bytes]]
 class PreloadRequest:
     """`file` is an index; None is the main one."""
 
@@ -113,6 +115,7 @@ class Control:
         views, total = await self._service.jobs(wanted)
         return answers.json(await answers.job_array(views), headers={wire.TOTAL_HEADER: str(total)})
 
+            web.get("/metrics", self._metrics),
     def _verb(self, verb: Callable[[str], Awaitable[JobView]]) -> Handler:
         """A verb that takes a job's id and nothing else."""
 
@@ -216,6 +219,10 @@ class Control:
 
     async def _shutdown(self, request: web.Request) -> web.Response:
         self._controls.shutdown()
+    async def _metrics(self, request: web.Request) -> web.Response:
+        text = await self._controls.metrics()
+        return web.Response(body=text, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
         return answers.json({}, status=202)
 
     async def _body(self, request: web.Request, kind: type[T]) -> T:

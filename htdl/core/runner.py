@@ -62,6 +62,7 @@ class Runner:
         )
         self._went_well_at = clock()
         self._yielding: set[str] = set()  # jobs that make way for a watched one
+        self.observer: Callable[[float], None] = lambda seconds: None  # told how long each turn took
         engine.listener = self._on_event
         service.streams.listener = self._on_arrival
 
@@ -75,8 +76,10 @@ class Runner:
         while True:
             await self._wait()
             try:
+                began = self._clock()
                 await self._turn()
                 self._went_well_at = self._clock()
+                self.observer(self._went_well_at - began)
             except (HtdlError, OSError) as exc:  # a full disk, say: the next turn tries again
                 log.error("turn failed: %s", exc)
             except Exception:  # a bug in one turn must not end all downloads; it is logged whole

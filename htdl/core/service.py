@@ -84,6 +84,7 @@ class Service:
         self._doctor = Doctor(db, book, engine, self.links, lambda: self.config)
         self.limiting = Limiting(db, book, engine, lambda: self.config)
         self._changing = Changing(book, engine)
+        self.network = self._checks.network
         self._adding = Adding(db, book, engine, lambda: self.config)
         self.views = Views(book, self.streams, self.links, self.conversions, self.subtitling, self.live)
         # the questions about jobs, under one roof with the verbs

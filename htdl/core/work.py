@@ -55,6 +55,7 @@ class Workshop:
 
     def __init__(self, db: Database, book: Book, clock: Callable[[], float] = monotonic) -> None:
         self.on_playlist_end: Callable[[str, int], None] = lambda job_id, index: None
+        self.observer: Callable[[Conversion, Conversion], None] = lambda before, after: None
         self._db = db
         self._book = book
         self._clock = clock
@@ -132,7 +133,8 @@ class Workshop:
         """In the database first, then in memory, then told."""
         record = replace(work.record, **fields, updated_at=self._book.now())
         await self._db.run(rows.put, job.id, record)
-        work.record = record
+        before, work.record = work.record, record
+        self.observer(before, record)
         self._book.announce(Kind.CHANGED, self._book.living.get(job.id, job))
 
 

@@ -29,6 +29,7 @@ from htdl.api.server import Controls, Server, VideoServer
 from htdl.config import Config
 from htdl.core.book import Book, utc_now
 from htdl.core.hooks import Hooks
+from htdl.core.metrics import Metrics
 from htdl.core.runner import Runner
 from htdl.core.service import Service
 from htdl.core.watch import Watch
@@ -125,6 +126,7 @@ class Daemon:
         self._service = Service(self._settings, db, book, bus, self._engine, await _stream_secret(db))
         self._runner = Runner(book, self._service, self._engine, boot_id())
         self._service.last_tick_seconds = self._runner.last_tick_seconds
+        self._metrics = self._measured(db, book, bus)
         self._watch = Watch(self._service.add, lambda: self._settings.watch)
 
         server = self._server()
@@ -143,6 +145,7 @@ class Daemon:
         hooks = Hooks(db, book, bus, lambda: self._settings.hooks, self._environ)
         await self._in_background(parts, hooks.run())
         await book.load()
+        self._metrics.know(book.living.values())
         log.info("jobs loaded living=%d", len(book.living))
         parts.push_async_callback(self._save_all)
         await self._in_background(parts, self._runner.run())
@@ -164,6 +167,16 @@ class Daemon:
         return Server(self._service, control=self._controls(), socket=self._socket, group=group)
 
     async def _save_all(self) -> None:
+    def _measured(self, db: Database, book: Book, bus: Bus) -> Metrics:
+        """What is counted, once each part tells of it."""
+        service = self._service
+        metrics = Metrics(db, book, bus, lambda: self._settings, service.health, service.network)
+        bus.observer = metrics.on_event
+        db.observer = metrics.on_operation
+        self._runner.observer = metrics.on_turn
+        service.conversions.shop.observer = metrics.on_conversion
+        return metrics
+
         try:
             await asyncio.wait_for(self._runner.stop(), SAVE_SECONDS)
         except (TimeoutError, HtdlError) as exc:  # what was saved before stands, at most some seconds old
@@ -214,6 +227,7 @@ class Daemon:
             log_level=logs.level,
             set_log_level=self._set_log_level,
         )
+            metrics=lambda: self._metrics.text(),
 
     def _set_log_level(self, level: str) -> None:
         logs.set_level(level)

@@ -43,6 +43,8 @@ class Database:
         self.path = path
         self._writer = writer
         self._reader = reader
+        self.observer: Callable[[str, float], None] = lambda operation, seconds: None
+        """Told of each "read" and "write", and of the seconds from being asked to being done."""
 
     @classmethod
     async def open(cls, path: Path, *, now: str) -> Database:
@@ -70,7 +72,7 @@ class Database:
         Raises what `fn` raises, DiskFull, or HtdlError (`bad_database`, `database_busy`).
         """
         work = partial(fn, self._writer.db, *args, **kwargs)
-        return await self._writer.do(partial(self._transact, self._writer, "BEGIN IMMEDIATE", work))
+        return await self._timed("write", self._writer, "BEGIN IMMEDIATE", work)
 
     async def read(
         self, fn: Callable[Concatenate[sqlite_utils.Database, P], T], *args: P.args, **kwargs: P.kwargs
@@ -79,12 +81,20 @@ class Database:
         returned included.
         """
         work = partial(fn, self._reader.db, *args, **kwargs)
-        return await self._reader.do(partial(self._transact, self._reader, "BEGIN", work))
+        return await self._timed("read", self._reader, "BEGIN", work)
 
     async def close(self) -> None:
         """Finish what was asked for before, then close the file.  Closing twice does nothing."""
         await self._reader.end()
         await self._writer.end()
+
+    async def _timed(self, operation: str, lane: _Lane, begin: str, work: Callable[[], T]) -> T:
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        try:
+            return await lane.do(partial(self._transact, lane, begin, work))
+        finally:
+            self.observer(operation, clock() - began)
 
     def _transact(self, lane: _Lane, begin: str, work: Callable[[], T]) -> T:
         connection = lane.db.conn

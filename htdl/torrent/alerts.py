@@ -43,6 +43,7 @@ class Alerts:
         self._ask = ask
         self._reject = reject
         self.listen_trouble: str | None = None  # while it listens nowhere
+        self.dropped = 0
         self.listening: dict[tuple[str, int], None] = {}  # addresses and ports, oldest first
         self.counted: list[asyncio.Future[dict[str, int]]] = []  # who waits for the session's counters
 
@@ -211,6 +212,7 @@ class Alerts:
             future.set_result(counters)
 
     def _on_dropped(self, alert: libtorrent.alerts_dropped_alert) -> None:
+        self.dropped += 1
         log.warning("libtorrent dropped alerts; numbers may lag")
         self._ask()
 

@@ -91,6 +91,12 @@ class Network:
     trackers_good: int  # that answered last time, of all torrents that are held
     trackers_bad: int  # that did not
     tracker_error: str | None  # what one of these said
+    received_bytes: int = 0  # payload since its start, as all below
+    sent_bytes: int = 0
+    wasted_bytes: int = 0  # received twice, or damaged
+    alerts: int = 0  # of libtorrent
+    alerts_dropped: int = 0  # times that there were too many to keep
+    alert_seconds: float = 0.0  # that were spent with them
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -216,7 +217,12 @@ class LibtorrentEngine:
         port = await asyncio.to_thread(self._session.lt.listen_port)
         answers = [answer for torrent in self._torrents for answer in torrent.tracker_answers.items()]
         counters = await self._answer(counted)
-        return network.of(counters or {}, port, list(self._alerts.listening), answers)
+        return replace(
+            network.of(counters or {}, port, list(self._alerts.listening), answers),
+            alerts=self._session.alerts,
+            alerts_dropped=self._alerts.dropped,
+            alert_seconds=self._session.alert_seconds,
+        )
 
     def held(self) -> set[str]:
         return self._torrents.keys()

@@ -33,4 +33,7 @@ def of(
         trackers_good=len(by_tracker) - len(bad),
         trackers_bad=len(bad),
         tracker_error=bad[0] if bad else None,
+        received_bytes=counters.get("net.recv_payload_bytes", 0),
+        sent_bytes=counters.get("net.sent_payload_bytes", 0),
+        wasted_bytes=counters.get("net.recv_failed_bytes", 0) + counters.get("net.recv_redundant_bytes", 0),
     )

@@ -36,6 +36,8 @@ class Session:
         self._on_alert = on_alert
         self._is_watched = False
         self._limits: libtorrent.settings_pack = {}  # in place of the configuration's
+        self.alerts = 0  # heard since it was opened
+        self.alert_seconds = 0.0  # spent with them
 
     async def open(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -100,11 +102,14 @@ class Session:
                 pass
         except BlockingIOError:
             pass
-        for alert in self.lt.pop_alerts():
+        began, alerts = self._loop.time(), self.lt.pop_alerts()
+        for alert in alerts:
             try:
                 self._on_alert(alert)
             except Exception:  # a bug in one handler must not lose the alerts behind; it is logged whole
                 log.exception("alert not understood: %s", type(alert).__name__)
+        self.alerts += len(alerts)
+        self.alert_seconds += self._loop.time() - began
 
 
 def block(session: libtorrent.session, *, allow_lan: bool) -> None:
