@@ -40,7 +40,7 @@ _OPTIONS = {
     "-p",
     "--priority",
     type=priority,
-    default=0,
+    default="normal",
     metavar="N",
     help="high, low or a number: higher goes first.",
 )
