@@ -7,6 +7,7 @@ playlist too.  What costs little is made for a viewer when there is one, and end
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import re
 import shutil
@@ -36,6 +37,7 @@ NAMES = re.compile(r"index\.m3u8|init\.mp4|index\d{1,9}\.m4s")
 class _Show:
     folder: Path
     making: asyncio.Task[None] | None = None  # None: its conversion writes it
+    fetching: asyncio.Task[None] | None = None  # of the source, in playing order
     ends: asyncio.TimerHandle | None = None
     is_ending: bool = False
 
@@ -92,7 +94,7 @@ class Live:
         if not NAMES.fullmatch(name):
             raise NoSuchJob(f"nothing is called {name!r:.80}")
         show = self._show(job, file)
-        self._stay(job.id, file.index, show)
+        self._stay(job, file, show)
         path = show.folder / name
         if name == live.PLAYLIST:
             await self._begun(path, show)
@@ -148,12 +150,23 @@ class Live:
 
     # --- the end ---
 
-    def _stay(self, job_id: str, index: int, show: _Show) -> None:
+    def _stay(self, job: Job, file: JobFile, show: _Show) -> None:
         """Somebody watches."""
         if show.ends:
             show.ends.cancel()
-        loop = asyncio.get_running_loop()
-        show.ends = loop.call_later(VIEWER_SECONDS, lambda: loop.create_task(self._end((job_id, index))))
+        loop, key = asyncio.get_running_loop(), (job.id, file.index)
+        show.ends = loop.call_later(VIEWER_SECONDS, lambda: loop.create_task(self._end(key)))
+        is_fetching = show.fetching is not None and not show.fetching.done()
+        if not is_fetching and not self._streams.is_whole(job, file):
+            show.fetching = loop.create_task(self._fetch(job, file))
+
+    async def _fetch(self, job: Job, file: JobFile) -> None:
+        """What plays next comes next, as for anybody who watches: ffmpeg takes what comes, and asks for none."""
+        with contextlib.suppress(HtdlError):  # it stands still, or its turn does not come: asked again
+            video = await self._streams.open(job.id, file.index)
+            with contextlib.closing(video.reader(0, video.size)) as reader:
+                while await reader.next(VIEWER_SECONDS):
+                    await asyncio.sleep(0)  # what is here already comes without a wait, and may be much
 
     async def _end(self, key: tuple[str, int]) -> None:
         show = self._shows.get(key)
@@ -168,9 +181,11 @@ class Live:
     async def _put_away(self, key: tuple[str, int], show: _Show) -> None:
         if show.ends:
             show.ends.cancel()
-        if show.making:
-            show.making.cancel()
-            await asyncio.wait([show.making])
+        tasks = [task for task in (show.making, show.fetching) if task]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
         if self._conversions.playlist(*key) is None:  # else its conversion still writes there
             await asyncio.to_thread(shutil.rmtree, show.folder, ignore_errors=True)
 
