@@ -22,6 +22,7 @@ from htdl.stream.source import Span
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.2  # between two looks at one container, at least
+FIRST_LOOK_SECONDS = 0.05  # while its head or index is waited for
 MAX_ASKED = 8  # files of one torrent, beside its main one, whose containers are read
 
 
@@ -67,7 +68,8 @@ class Arriving:
                 told()
                 if seen == (pieces.version, self._asked):
                     await self._news()
-                await asyncio.sleep(LOOK_SECONDS)  # pieces may come by hundreds a second
+                # pieces may come by hundreds a second
+                await asyncio.sleep(FIRST_LOOK_SECONDS if self._needed else LOOK_SECONDS)
         except Exception:  # a bug in reading a container must not end the download; it is logged whole, once
             log.exception("cannot follow job=%s", self.torrent.key)
             while not pieces.is_gone:

@@ -290,7 +290,15 @@ class Streams:
         if arriving is None or file is None:
             reason = readiness.LOOKING if file else "its files are not known yet"
             return readiness.idle(reason, threshold)
-        return arriving.verdict(file, _speed(job), threshold)
+        return arriving.verdict(file, self._speed(job), threshold)
+
+    def _speed(self, job: Job) -> float:
+        """Bytes a second, smoothed where an ETA is known: the speed of one second jumps about."""
+        missing = job.total_bytes - job.done_bytes
+        if job.eta_seconds > 0:
+            return missing / job.eta_seconds
+        status = self._engine.status(job.id)  # knows it sooner
+        return float(status.download_speed if status else job.download_speed)
 
     def attend(self, job_id: str, index: int) -> None:
         """Somebody asks about a file that may not be the main one: its head and index come first as well."""
@@ -360,9 +368,3 @@ def _why_idle(job: Job) -> str:
     if job.has_ended or job.wish is Wish.CANCEL:
         return f"the download is {job.status if job.has_ended else 'being cancelled'}"
     return job.detail or "the download has not begun"
-
-
-def _speed(job: Job) -> float:
-    """Bytes a second, smoothed where an ETA is known: the speed of one second jumps about."""
-    missing = job.total_bytes - job.done_bytes
-    return missing / job.eta_seconds if job.eta_seconds > 0 else float(job.download_speed)

@@ -10,7 +10,8 @@ from htdl.stream.container.container import Container
 from htdl.stream.container.course import course, offset_at, seconds_at
 from htdl.stream.container.found import Points
 
-START_SECONDS = 5.0  # so much must be here before a player begins (measured: players read 2-5 s ahead)
+START_SECONDS = 5.0  # so much a player reads before its first picture, at most (measured: 2-5 s)
+PATIENCE_SECONDS = 1.0  # it may wait for the last of that itself, which shows no picture later
 INDEXED_MARGIN = 1.1  # speeds swing: the course is run this much faster than it will be played
 SPREAD_MARGIN = 1.3  # the same without an index: a film's beginning may need more than its average
 UNTIMED_BYTES = 4 << 20  # of a file whose course is not known, to begin with
@@ -131,7 +132,7 @@ class _Pace:
 def _pace(file: _File, points: Points, *, is_indexed: bool) -> _Pace:
     """W = max over t of b(t)/r - t, b(t) less what is here already, and the time until a player can begin."""
     margin = INDEXED_MARGIN if is_indexed else SPREAD_MARGIN
-    wait = file.seconds_for(file.lacking(offset_at(points, START_SECONDS)))
+    wait = file.seconds_for(file.lacking(offset_at(points, START_SECONDS))) - PATIENCE_SECONDS
     needed = 0.0
     for seconds, offset in points:
         lacking = file.lacking(offset)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _SEEKING = {Phase.METADATA, Phase.DOWNLOADING}
 SPEED_SECONDS = 0.9  # that a speed is measured over: about one update
+FIRST_SPEED_SECONDS = 0.4  # the first, which says whether it can be watched
 
 SAVE = lt.torrent_handle.flush_disk_cache | lt.torrent_handle.save_info_dict
 SAVE_CHANGED = SAVE | lt.torrent_handle.only_if_modified
@@ -113,6 +114,8 @@ class Held:
 
     def see(self, update: libtorrent.torrent_status) -> None:
         self._seen_bytes = update.total_done
+        if self.status:
+            self.status = replace(self.status, download_speed=self._measured(update))
         if self.course:
             self.course.see(update)
         if self.is_flushing:
@@ -142,13 +145,14 @@ class Held:
 
     def _measured(self, update: libtorrent.torrent_status) -> int:
         """Bytes a second over the last update: libtorrent's own mean takes ten seconds to arrive there."""
+        now, count = monotonic(), update.total_payload_download
         at, before = self._sample
-        seconds = monotonic() - at
-        if at and seconds >= SPEED_SECONDS:
-            self._speed = int((update.total_payload_download - before) / seconds)
-        if not at or seconds >= SPEED_SECONDS:
-            self._sample = (at + seconds, update.total_payload_download)
-        return self._speed or update.download_payload_rate
+        if not (at and before):  # it is measured from the first bytes on, not while they are waited for
+            self._sample = now, count
+        elif now - at >= (SPEED_SECONDS if self._speed else FIRST_SPEED_SECONDS):
+            self._speed = int((count - before) / (now - at))
+            self._sample = now, count
+        return self._speed
 
     @property
     def is_watched(self) -> bool:

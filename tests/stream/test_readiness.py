@@ -55,10 +55,12 @@ def test_bytes_behind_a_gap_are_no_part_of_the_share() -> None:
 
 @pytest.mark.parametrize("container", [INDEXED, SPREAD])
 def test_a_fast_download_is_ready_long_before_the_threshold(container: Container) -> None:
-    found = judged(container, head=6 * MB, speed=3.2 * MB)
-    assert (found.ready, found.plays_through, found.buffered_seconds) == (True, "yes", 6.0)
+    found = judged(container, head=2 * MB, speed=3.2 * MB)
+    assert (found.ready, found.plays_through, found.buffered_seconds) == (True, "yes", 2.0)
     assert found.reason.startswith("plays through: 3.2 MiB/s come, 1.")
-    assert not judged(container, head=4 * MB, speed=3.2 * MB).ready  # a player reads some seconds ahead
+    # a player reads some seconds ahead, and may wait for the last of them itself
+    assert not judged(container, head=MB, speed=3.2 * MB).ready
+    assert not judged(container, head=3 * MB, speed=1.5 * MB).ready
 
 
 def test_without_an_index_more_speed_is_asked_for() -> None:
@@ -92,7 +94,7 @@ def test_one_slow_peer_will_not_do(container: Container) -> None:
 
 
 def test_words_of_a_wait_that_more_speed_than_needed_does_not_spare() -> None:
-    found = judged(head=3 * MB, speed=3.0 * MB)
+    found = judged(head=1 * MB, speed=3.0 * MB)
     assert (found.ready, found.reason) == (
         False,
         "starts in about 1 s: its first seconds are still coming",
