@@ -28,6 +28,7 @@ from htdl.torrent import order
 TOP_PIECES = 4
 TOP_PIECES_ALONE, TOP_SECONDS = 12, 2.0  # so many, or so much, where nothing comes in order behind them
 JUMP_PIECES = 2  # a MiB of them, if they are small
+BEGINNING_BYTES = 2 << 20  # of a film, which are due a few pieces at a time: what plays first comes first
 FEW_PIECES, FEW_SECONDS = 1, 0.15  # come beside those after a jump: so many, or so long
 MOST_HELD_BACK = 50_000  # pieces; to name more of them takes too long for the event loop
 RUN_BYTES, RUN_SECONDS = 2 << 20, 4.0  # when less is left of a run, nothing is held back any longer
@@ -64,13 +65,17 @@ class Aim:
 
 
 def unwatched(layout: Layout, have: bytearray, speed: int) -> Aim:
-    """The beginning of the main file, when it is here its end; the rest in order."""
+    """The ends of the main file, then the rest of its beginning; all else in order."""
     everything, main = range(layout.count), layout.main
     ends = [piece for piece in layout.ends if not have[piece]]
-    if head := [piece for piece in ends if piece < (main.start + main.stop) // 2]:
-        return Aim(head[:TOP_PIECES], head[:TOP_PIECES], everything)  # few, for they come in any order
+    beginning = main[: max(1, BEGINNING_BYTES // layout.length)]
+    first = dict.fromkeys((*ends, *(piece for piece in beginning if not have[piece])))
+    if first:
+        is_new = len(ends) == len(layout.ends)
+        few = list(first)[: len(ends) if is_new else TOP_PIECES]  # for they come in any order
+        return Aim(few, few, everything)
     is_slow = speed < order.DUE_BELOW and bool(main)
-    return Aim(ends, order.due(have, main.start, main.stop - 1, layout.length) if is_slow else (), everything)
+    return Aim((), order.due(have, main.start, main.stop - 1, layout.length) if is_slow else (), everything)
 
 
 def after_jump(

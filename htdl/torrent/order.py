@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterable, Sequence
 from htdl.torrent.api import TorrentFile
 
 DONT_DOWNLOAD, NORMAL, FIRST = 0, 4, 7  # libtorrent's download_priority_t
-EDGE_BYTES = 1 << 20
+EDGE_BYTES = 128 << 10  # more would delay them: a peer sends one piece at a time
 LOOK_SECONDS = 0.25  # between two looks at what is due
 DUE_BYTES, MIN_DUE = 10 << 20, 3  # so much is due at a time, but so many pieces at least
 DUE_BELOW = 10_000_000  # bytes a second; what comes faster needs none

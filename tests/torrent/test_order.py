@@ -22,7 +22,8 @@ def test_file_priorities_leave_out_what_is_no_index() -> None:
     [
         (0, 10 * MIB, MIB, 10, [0, 9]),
         (0, 10 * MIB + 1, MIB, 11, [0, 9, 10]),
-        (MIB // 2, 10 * MIB, MIB, 11, [0, 1, 9, 10]),
+        (MIB // 2, 10 * MIB, MIB, 11, [0, 10]),
+        (MIB - 1, 10 * MIB, MIB, 11, [0, 1, 10]),
         (5 * MIB, 1, MIB, 10, [5]),
         (0, 100, MIB, 1, [0]),
         (0, 0, MIB, 1, []),
