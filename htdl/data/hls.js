@@ -4,6 +4,7 @@
 import { parse } from "/static/playlist.js";
 
 const LOOK_MS = 1000; // between two looks at a playlist that grows
+const EAGER_MS = 200; // while nothing of it can be played yet
 const KEEP_MS = 20000; // at one that is complete: the daemon keeps what somebody asks for
 const GONE_MS = 15000; // after which what is not there is not waited for
 const AHEAD_SECONDS = 60;
@@ -51,6 +52,10 @@ export class Hls {
     return !this.list.isComplete && this.video.duration < this.made + 1;
   }
 
+  get pace() {
+    return this.video.readyState < 3 && !document.hidden ? EAGER_MS : LOOK_MS;
+  }
+
   close() {
     this.ending.abort();
     this.wake();
@@ -93,7 +98,7 @@ export class Hls {
   rest() {
     return new Promise((resolve) => {
       this.wake = resolve;
-      setTimeout(resolve, LOOK_MS);
+      setTimeout(resolve, this.pace);
     });
   }
 
@@ -102,7 +107,7 @@ export class Hls {
     const { list, video } = this;
     const age = performance.now() - (this.lookedAt ?? -Infinity);
     const isIdle = document.hidden && video.paused;
-    if (list.init && (isIdle || age < (list.isComplete ? KEEP_MS : LOOK_MS))) return true;
+    if (list.init && (isIdle || age < (list.isComplete ? KEEP_MS : this.pace))) return true;
     const answer = await this.fetch(this.url);
     if (!answer) return false;
     this.lookedAt = performance.now();

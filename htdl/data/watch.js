@@ -11,7 +11,7 @@ import { set } from "/static/text.js";
 import * as words from "/static/words.js";
 
 const POLL_MS = 1000;
-const EAGER_MS = 250; // at first, for who opens the page waits for a picture,
+const EAGER_MS = 125; // at first, for who opens the page waits for a picture,
 const EAGER_UNTIL_MS = 30000; // but not for long, for a magnet may take minutes
 const PATIENCE_MS = 5000; // for an answer of a daemon on this machine
 const STEP_SECONDS = 10;
@@ -294,5 +294,5 @@ document.addEventListener("visibilitychange", poll);
 addEventListener("pagehide", keepPlace);
 video.addEventListener("pause", keepPlace);
 setInterval(poll, POLL_MS);
-setInterval(() => player.url || performance.now() > EAGER_UNTIL_MS || poll(), EAGER_MS);
+setInterval(() => hasStarted || performance.now() > EAGER_UNTIL_MS || poll(), EAGER_MS);
 poll();

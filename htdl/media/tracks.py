@@ -8,7 +8,7 @@ from htdl.errors import ConversionFailed
 from htdl.media import browsers
 from htdl.media.probe import Stream
 
-SEGMENT_SECONDS = 4  # a key frame begins each, so that a viewer's playlist is cut where it should be
+SEGMENT_SECONDS = 2  # a key frame begins each, so that a viewer's playlist is cut where it should be
 
 _ENCODERS: dict[str, tuple[str, ...]] = {
     "h264": ("libx264", "-preset", "veryfast", "-crf", "21", "-profile:v", "high"),
