@@ -19,6 +19,7 @@ import errno
 import json
 import os
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -448,8 +449,10 @@ class Client:
     def _connect_to(self, path: Path) -> socket.socket:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            sock.settimeout(self.timeout)
+            # connect(2): with a timeout of Python's it fails at once where the daemon's queue is full; so it waits
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(self.timeout))
             sock.connect(os.fspath(path))
+            sock.settimeout(self.timeout)
         except OSError as exc:
             sock.close()
             if exc.errno in {errno.EACCES, errno.EPERM}:
@@ -589,6 +592,11 @@ def _checked(response: http.client.HTTPResponse, accept: tuple[int, ...] = ()) -
     if response.status >= 400 and response.status not in accept:
         raise wire.error_from(response.status, value)
     return value
+
+
+def _timeval(seconds: float) -> bytes:
+    """struct timeval of SO_SNDTIMEO, socket(7)."""
+    return struct.pack("@ll", int(seconds), int(seconds % 1 * 1e6))
 
 
 def _remaining(deadline: float | None) -> float | None:

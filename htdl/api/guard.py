@@ -59,6 +59,8 @@ def only_allowed(group: int | None) -> Middleware:
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         if "Origin" in request.headers:
             return _forbidden("web pages may not talk to the daemon")
+        if request.transport is None:
+            return _forbidden("who asked has hung up, so nobody can tell who it was")
         sock = _unix_socket(request)
         uid = os.geteuid() if sock is None else peer(sock)[0]
         if uid in {os.geteuid(), 0} or (sock and group is not None and group in groups(sock)):

@@ -76,7 +76,7 @@ class Checks:
         if self._asking is None or self._asking.done():
             self._asking = asyncio.create_task(self._engine.network())
         done, _ = await asyncio.wait([self._asking], timeout=ENGINE_SECONDS)
-        return self._asking.result() if done else None
+        return done.pop().result() if done else None  # by now another may have asked anew
 
     async def _torrents(self) -> tuple[Found, Found]:
         """Of the engine, and of its port."""
