@@ -1,6 +1,6 @@
 """The README's picture: `htdl watch` on a terminal, of a real daemon and a swarm on loopback.
 
-`python -m tests.bench.picture` writes it anew.  What the command drew last is what is shown, colours included.
+`python -m tests.bench.picture` writes it anew: what the command drew last, colours included.
 """
 
 from __future__ import annotations
