@@ -7,43 +7,22 @@ A key of the original service (`STREAMING_TORRENT_DOWNLOAD_PATH`) has the same n
 
 from __future__ import annotations
 
-import difflib
-import re
-import shlex
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import msgspec
 
-from htdl import paths, timetable
+from htdl import paths, timetable, toml_lines
 from htdl.errors import BadConfig
+from htdl.values import Size as Size
+from htdl.values import check_program, decode, did_you_mean, from_text
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 KiBps = Annotated[int, msgspec.Meta(ge=-1, le=10_000_000)]  # KB/s of 1024 bytes; -1 is no limit
 Seconds = Annotated[int, msgspec.Meta(ge=1, le=86_400)]
-
-_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?\s*", re.IGNORECASE)
-_MAX_SIZE = 1 << 60  # more than any file system; JSON's numbers end at 2**63
-_TOO_LARGE = "is too large for a size: more than 1 EiB"
-_POWER = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
-
-
-class Size(int):
-    """Bytes; written as a number or as "1GiB", "500 MB", "1.5G" (a bare letter counts in 1024s)."""
-
-    @classmethod
-    def parse(cls, text: str) -> Size:
-        match = _SIZE.fullmatch(text)
-        if not match:
-            raise ValueError(f"not a size: {text!r}; write it as 500MiB or 1GiB")
-        number, letter, binary = match.groups()
-        if len(number) > 30:
-            raise ValueError(_TOO_LARGE)
-        decimal = letter and not binary and text.strip().upper().endswith("B")
-        return cls(float(number) * (1000 if decimal else 1024) ** _POWER[letter.upper()])
 
 
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -170,13 +149,15 @@ _CHOICES = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong, with the key (`torrent.max_connections`) or the place it stands at."""
+    """One thing wrong: the key (`torrent.max_connections`) or the variable; `line` is in the file."""
 
     where: str
     what: str
+    line: int | None = None
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.what}"
+        place = f"line {self.line}: " if self.line else ""
+        return f"{place}{self.where}: {self.what}"
 
 
 def load(text: str, environ: Mapping[str, str], *, origin: str = "config.toml") -> Config:
@@ -188,8 +169,11 @@ def load(text: str, environ: Mapping[str, str], *, origin: str = "config.toml") 
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as exc:
         raise BadConfig(
-            f"{origin} is not valid TOML: {exc}", hint="mend that line; `htdl config check` tries again"
+            f"{origin} is not valid TOML: {exc}{toml_lines.quoted(text, str(exc))}",
+            hint="mend that line; `htdl config check` tries again",
         ) from exc
+    except RecursionError as exc:
+        raise BadConfig(f"{origin} is not valid TOML: its values are nested too deeply") from exc
     faults: list[Fault] = []
     values = _defaults(environ)
     for section, table in tables.items():
@@ -198,25 +182,45 @@ def load(text: str, environ: Mapping[str, str], *, origin: str = "config.toml") 
     built = {name: _section(name, kind, values[name], variables, faults) for name, kind in SECTIONS.items()}
     _check_together(built, faults)
     if faults:
-        raise BadConfig(
-            f"the configuration ({origin}) has {len(faults)} fault{'s' if len(faults) > 1 else ''}:\n"
-            + "\n".join(f"  {x}" for x in faults),
-            hint="mend that; `htdl config check` tries again",
-        )
+        raise faulty(_with_lines(faults, text), origin)
     return msgspec.convert(built, Config)
 
 
+def faulty(faults: Sequence[Fault], origin: str) -> BadConfig:
+    """The error that names them all, a line each."""
+    return BadConfig(
+        f"the configuration ({origin}) has {len(faults)} fault{'s' if len(faults) > 1 else ''}:\n"
+        + "\n".join(f"  {x}" for x in faults),
+        hint="mend that; `htdl config check` tries again",
+    )
+
+
 def load_file(path: Path, environ: Mapping[str, str]) -> Config:
-    """`load` of a file; one that does not exist is an empty one, unless HTDL_CONFIG names it."""
+    """`load` of a file, see `read`."""
+    return load(read(path, environ), environ, origin=str(path))
+
+
+def read(path: Path, environ: Mapping[str, str]) -> str:
+    """The text of a file; one that does not exist is an empty one, unless HTDL_CONFIG names it."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError as exc:
         if environ.get("HTDL_CONFIG"):
             raise BadConfig(f"there is no file {path}", hint="name another one, or create it") from exc
-        text = ""
+        return ""
     except (OSError, UnicodeDecodeError) as exc:
         raise BadConfig(f"cannot read {path}: {exc}", hint="it must be a readable UTF-8 file") from exc
-    return load(text, environ, origin=str(path))
+
+
+def _with_lines(faults: Iterable[Fault], text: str) -> list[Fault]:
+    """The faults with the lines they stand on, in the order of the file; the environment's last."""
+    lines = {".".join(key): line for key, line in toml_lines.lines(text).items()}
+
+    def placed(fault: Fault) -> Fault:
+        name = fault.where.strip("[]")
+        return replace(fault, line=lines.get(name) or lines.get(name.partition(".")[0]))
+
+    return sorted(map(placed, faults), key=lambda fault: (fault.line is None, fault.line))
 
 
 def flat(config: Config) -> dict[str, Any]:
@@ -253,7 +257,7 @@ def _defaults(environ: Mapping[str, str]) -> dict[str, dict[str, Any]]:
 
 def _merge(section: str, table: Any, values: dict[str, dict[str, Any]], faults: list[Fault]) -> None:
     if section not in SECTIONS:
-        faults.append(Fault(f"[{section}]", "no such section" + _did_you_mean(section, SECTIONS)))
+        faults.append(Fault(f"[{section}]", "no such section" + did_you_mean(section, SECTIONS)))
         return
     if not isinstance(table, dict):
         faults.append(Fault(section, f"is a section: write [{section}] and its keys below"))
@@ -263,7 +267,7 @@ def _merge(section: str, table: Any, values: dict[str, dict[str, Any]], faults: 
         if key in known:
             values[section][key] = value
         else:
-            faults.append(Fault(f"{section}.{key}", "no such key" + _did_you_mean(key, known)))
+            faults.append(Fault(f"{section}.{key}", "no such key" + did_you_mean(key, known)))
 
 
 def _merge_environment(
@@ -278,44 +282,14 @@ def _merge_environment(
         for variable in sorted(name for name in environ if name.startswith(prefix)):
             key = known.get(variable)
             if key is None:
-                faults.append(Fault(variable, "names no key" + _did_you_mean(variable, known)))
+                faults.append(Fault(variable, "names no key" + did_you_mean(variable, known)))
             else:
-                values[section][key] = _from_text(environ[variable], hints[key], variable, faults)
                 variables[f"{section}.{key}"] = variable
+                try:
+                    values[section][key] = from_text(environ[variable], hints[key])
+                except ValueError as exc:
+                    faults.append(Fault(variable, str(exc)))
     return variables
-
-
-def _from_text(text: str, kind: Any, variable: str, faults: list[Fault]) -> Any:
-    """An environment variable as the TOML value it stands for; a list is separated by colons."""
-    if kind in (str, Path, Size):
-        return text
-    if kind is bool:
-        lowered = text.strip().lower()
-        if lowered in {"1", "true", "yes", "on", "0", "false", "no", "off"}:
-            return lowered in {"1", "true", "yes", "on"}
-        faults.append(Fault(variable, f"{text!r} is neither true nor false"))
-        return False
-    if kind == tuple[Path, ...]:
-        return [x for x in text.split(":") if x]
-    if kind == tuple[str, ...]:
-        return _words(text, variable, faults)
-    try:
-        return int(text)
-    except ValueError:
-        pass
-    try:
-        return float(text)
-    except ValueError:
-        return text  # the section's own check names what it should have been
-
-
-def _words(text: str, variable: str, faults: list[Fault]) -> list[str]:
-    """A program and its arguments, quoted as for a shell."""
-    try:
-        return shlex.split(text)
-    except ValueError as exc:
-        faults.append(Fault(variable, f"cannot be split into words: {exc}".lower()))
-        return []
 
 
 def _section(
@@ -327,7 +301,7 @@ def _section(
     for key, value in table.items():
         where = f"{name}.{key}"
         try:
-            good[key] = msgspec.convert(value, hints[key], dec_hook=_decode)
+            good[key] = msgspec.convert(value, hints[key], dec_hook=decode)
             _check_one(where, good[key])
         except (msgspec.ValidationError, ValueError) as exc:
             faults.append(Fault(variables.get(where, where), str(exc)))
@@ -337,62 +311,17 @@ def _section(
         return None
 
 
-def _decode(kind: type, value: Any) -> Any:
-    if kind is Path:
-        return _path(value)
-    if kind is Size:
-        return _size(value)
-    raise NotImplementedError(kind)
-
-
-def _size(value: Any) -> Size:
-    if isinstance(value, str):
-        size = Size.parse(value)
-    elif isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        size = Size(value)
-    else:
-        raise ValueError(f"not a size: {value!r}; write it as 500MiB or 1GiB")
-    if size > _MAX_SIZE:
-        raise ValueError(_TOO_LARGE)
-    return size
-
-
-def _path(value: Any) -> Path:
-    if not isinstance(value, str) or not value or "\0" in value:
-        raise ValueError(f"not a path: {value!r}")
-    try:
-        path = Path(value).expanduser()
-    except RuntimeError as exc:  # ~name, and nobody has that name
-        raise ValueError(f"{value!r} begins with the home folder of an unknown user") from exc
-    if not path.is_absolute():
-        raise ValueError(f"{value!r} is not an absolute path")
-    return path
-
-
 def _check_one(key: str, value: Any) -> None:
     choices = _CHOICES.get(key)
     if choices and value not in choices:
-        raise ValueError(f"{value!r} is none of {', '.join(choices)}" + _did_you_mean(str(value), choices))
+        raise ValueError(f"{value!r} is none of {', '.join(choices)}" + did_you_mean(str(value), choices))
     if key == "limit.schedule":
         timetable.check(value)
     if key.startswith("hooks.on_") and value:
-        _check_program(value)
-
-
-def _check_program(command: tuple[str, ...]) -> None:
-    """Raises ValueError for what cannot be a program and its arguments."""
-    if not command[0] or any("\0" in word for word in command):
-        raise ValueError(f"{list(command)!r:.200} names no program")
-    if "/" in command[0] and not command[0].startswith("/"):
-        raise ValueError(f"{command[0]!r} is not an absolute path")
+        check_program(value)
 
 
 def _check_together(built: Mapping[str, _Section | None], faults: list[Fault]) -> None:
     torrent = built["torrent"]
     if isinstance(torrent, Torrent) and torrent.port_range_end < torrent.port_range_start:
         faults.append(Fault("torrent.port_range_end", "is below torrent.port_range_start"))
-
-
-def _did_you_mean(word: str, known: Any) -> str:
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {near[0]}?" if near else ""

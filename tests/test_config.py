@@ -17,7 +17,11 @@ def faults(text: str, **environ: str) -> list[str]:
     with pytest.raises(BadConfig) as caught:
         load(text, {**ENVIRON, **environ})
     assert caught.value.hint
-    return [line.strip() for line in caught.value.message.splitlines()[1:]]
+    return [line.split(": ", 1)[1] if line.startswith("  line ") else line.strip() for line in told(caught)]
+
+
+def told(caught: pytest.ExceptionInfo[BadConfig]) -> list[str]:
+    return caught.value.message.splitlines()[1:]
 
 
 # what is so when nothing is said

@@ -14,7 +14,10 @@ import htdl
 
 ROOT = Path(htdl.__file__).parent
 # each imports only those before it
-TOP = ("errors", "rates", "timetable", "paths", "jobs", "events", "config", "wire")
+TOP = (
+    *("errors", "rates", "timetable", "toml_lines", "values"),
+    *("paths", "jobs", "events", "config", "origins", "wire"),
+)
 EVERYTHING = frozenset({*TOP, "store", "torrent", "stream", "media", "core", "api", "daemon"})
 
 
@@ -36,12 +39,18 @@ ROOMS = {
     "errors": room("", "", "everything may import it, so it imports nothing", "asyncio os time"),
     "rates": room("", "", "how a speed is written, in a file or on the command line", "asyncio os"),
     "timetable": room("rates", "", "pure: lines in, rules out; who asks brings the time", "asyncio os time"),
+    "toml_lines": room("", "", "pure: text in, line numbers out", "asyncio os time"),
+    "values": room("", "", "pure: what is written in, what it stands for out", "asyncio os time"),
     "paths": room("errors", "platformdirs", "pure functions of an environ mapping", "asyncio os time"),
     "jobs": room("errors paths", "", "no I/O, no clock", "asyncio os time datetime"),
     "events": room("errors paths jobs", "", "the bus knows jobs, and nobody who listens", "os time"),
     "config": room(
-        "errors timetable paths jobs events", "msgspec", "pure: text in, values out", "asyncio os time"
+        "errors timetable toml_lines values paths jobs events",
+        "msgspec",
+        "pure: text in, values out",
+        "asyncio os time",
     ),
+    "origins": room("toml_lines values config", "", "pure: text in, where from out", "asyncio os time"),
     "wire": room(
         "errors paths jobs events config", "", "both ends of the socket import it", "asyncio os time"
     ),
@@ -68,7 +77,7 @@ ROOMS = {
         "errors paths jobs events wire", "", "other programs import it: small and quick", "asyncio"
     ),
     "cli": room(
-        "errors rates paths jobs events config wire client daemon",
+        "errors rates paths jobs events config origins wire client daemon",
         "click rich",
         "talks to the daemon as any client does",
         "sqlite3 asyncio",
