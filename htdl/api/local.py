@@ -87,13 +87,13 @@ def _follows_link(headers: Mapping[str, str]) -> bool:
     return headers.get("Sec-Fetch-Mode") == "navigate" and headers.get("Sec-Fetch-Dest") == "document"
 
 
-def job_id(request: web.Request, service: Service) -> str:
-    """The job that `{job}` and `{token}` of the route name.
+def job_id(request: web.Request, service: Service, use: str = "") -> str:
+    """The job that `{job}` and `{token}` of the route name; `use` is the token's, see `Links`.
 
     Raises NoSuchJob, in the same words for a job that is not there as for a token that is wrong.
     """
     job, token = request.match_info["job"], request.match_info["token"]
-    if not service.links.is_token(job, token):
+    if not service.links.is_token(job, token, use):
         raise not_here()
     return job
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import secrets
@@ -13,7 +14,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from htdl.api import local, texts
+from htdl.api import local, neighbours, texts
 from htdl.api.sending import Body
 from htdl.errors import BadRequest, HtdlError, NoSuchJob
 from htdl.stream import kinds, ranges
@@ -43,11 +44,19 @@ class Videos:
         return [
             web.get("/stream" + file, partial(self._serve, streams.open)),
             web.get("/video" + file, partial(self._serve, streams.result)),
-            web.get("/feed" + file, partial(self._serve, self._service.conversions.feeding.open)),
+            web.get("/feed" + file, self._feed),
         ]
 
-    async def _serve(self, opener: Opener, request: web.Request) -> web.StreamResponse:
-        video = await self._open(opener, request)
+    async def _feed(self, request: web.Request) -> web.StreamResponse:
+        """To our own conversions alone: the address stands in `ps`, where other users see it."""
+        assert request.transport is not None
+        client, server = (request.transport.get_extra_info(x) for x in ("peername", "sockname"))
+        if not await asyncio.to_thread(neighbours.is_ours, client, server):
+            raise local.not_here()
+        return await self._serve(self._service.conversions.feeding.open, request, self._service.links.FEED)
+
+    async def _serve(self, opener: Opener, request: web.Request, use: str = "") -> web.StreamResponse:
+        video = await self._open(opener, request, use)
         fields = local.fields(request)
         headers = describe(video)
         outcome = ranges.evaluate(request.method, fields, video.etag, video.modified)
@@ -65,8 +74,8 @@ class Videos:
             return answer.response
         return await self._send(request, answer)
 
-    async def _open(self, opener: Opener, request: web.Request) -> Video:
-        job = local.job_id(request, self._service)
+    async def _open(self, opener: Opener, request: web.Request, use: str) -> Video:
+        job = local.job_id(request, self._service, use)
         try:
             return await opener(job, int(request.match_info["index"]))
         except NoSuchJob as exc:

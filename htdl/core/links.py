@@ -15,18 +15,22 @@ from htdl.jobs import JobFile, Subtitle, SubtitleLink
 class Links:
     """`secret` makes the tokens.  It is kept, so that a player's address outlives the daemon."""
 
+    FEED = "feed"  # the use of what arrives, by its conversion
+
     def __init__(self, secret: bytes) -> None:
         self.base_url: str | None = None  # of the video server, while there is one
         self._secret = secret
 
-    def token(self, job_id: str) -> str:
-        """What an address must hold to reach this job's videos: 128 bits that nobody guesses."""
-        mac = hmac.digest(self._secret, job_id.encode(), hashlib.sha256)[:16]
+    def token(self, job_id: str, use: str = "") -> str:
+        """What an address must hold to reach this job's videos: 128 bits that nobody guesses.  That of FEED
+        reaches nothing else: it stands among ffmpeg's arguments, which every user of the machine can read.
+        """
+        mac = hmac.digest(self._secret, f"{use}{job_id}".encode(), hashlib.sha256)[:16]
         return base64.urlsafe_b64encode(mac).decode().rstrip("=")
 
-    def is_token(self, job_id: str, token: str) -> bool:
+    def is_token(self, job_id: str, token: str, use: str = "") -> bool:
         """In the same time for any that is wrong."""
-        return hmac.compare_digest(self.token(job_id).encode(), token.encode("utf-8", "replace"))
+        return hmac.compare_digest(self.token(job_id, use).encode(), token.encode("utf-8", "replace"))
 
     def video(self, job_id: str, file: JobFile) -> str | None:
         """Of what was made of a file, else of the file itself; None while no server listens.  Its name is
@@ -42,7 +46,7 @@ class Links:
     def feed(self, job_id: str, file: JobFile) -> str | None:
         """Of a file that is still arriving, for its conversion."""
         name = quote(PurePosixPath(file.path).name, safe="")
-        return self._address("feed", job_id, f"{file.index}/{name}")
+        return self._address(self.FEED, job_id, f"{file.index}/{name}")
 
     def subtitles(self, job_id: str, video: JobFile, some: Iterable[Subtitle]) -> tuple[SubtitleLink, ...]:
         """Those of this video, of all the job's."""
@@ -67,4 +71,5 @@ class Links:
         return self._address("watch", job_id, "job.m3u")
 
     def _address(self, kind: str, job_id: str, rest: str) -> str | None:
-        return f"{self.base_url}/{kind}/{job_id}/{self.token(job_id)}/{rest}" if self.base_url else None
+        token = self.token(job_id, kind if kind == self.FEED else "")
+        return f"{self.base_url}/{kind}/{job_id}/{token}/{rest}" if self.base_url else None
