@@ -15,8 +15,9 @@ from time import monotonic
 from htdl.config import Config
 from htdl.core import codecs, machine, places, ports, reach, symptoms
 from htdl.core.book import Book
+from htdl.core.limiting import Limiting
 from htdl.core.links import Links
-from htdl.jobs import Finding, Job, JobQuery, Level, State
+from htdl.jobs import Finding, Job, JobQuery, Level, SpeedLimits, State
 from htdl.store import jobs as rows
 from htdl.store import soundness
 from htdl.store.db import Database
@@ -29,7 +30,9 @@ LATEST = 200  # jobs of a kind that are looked at
 MOST_PORTS = 20  # of a range of which it is asked who has them
 
 
-async def of_machine(config: Config, database: Path, clock: machine.Clock | None = None) -> list[Finding]:
+async def of_machine(
+    config: Config, database: Path, limits: SpeedLimits | None = None, clock: machine.Clock | None = None
+) -> list[Finding]:
     """Folders, room, database, ffmpeg, clock and limits: for a daemon with this configuration."""
     named = places.folders(config, database.parent)
     wal = database.with_name(f"{database.name}-wal")
@@ -41,24 +44,32 @@ async def of_machine(config: Config, database: Path, clock: machine.Clock | None
     )
     written = machine.newest(database, wal, Path(__file__))
     clock = clock or machine.Clock()
-    limits = [symptoms.of_limits(config), machine.open_files(config.torrent.max_connections)]
-    return [*folders, *disks, sound, *tools, clock.look(written), *limits]
+    held = symptoms.of_limits(limits or symptoms.configured(config))
+    files = machine.open_files(config.torrent.max_connections)
+    return [*folders, *disks, sound, *tools, clock.look(written), held, files]
 
 
 class Doctor:
     def __init__(
-        self, db: Database, book: Book, engine: Engine, links: Links, config: Callable[[], Config]
+        self,
+        db: Database,
+        book: Book,
+        engine: Engine,
+        links: Links,
+        limiting: Limiting,
+        config: Callable[[], Config],
     ) -> None:
         self._db = db
         self._book = book
         self._engine = engine
         self._links = links
+        self._limiting = limiting
         self._config = config
         self._clock = machine.Clock()
 
     async def findings(self) -> list[Finding]:
         config = self._config()
-        found = await of_machine(config, self._db.path, self._clock)
+        found = await of_machine(config, self._db.path, await self._limiting.limits(), self._clock)
         try:
             async with asyncio.timeout(LOADING_SECONDS):
                 await self._book.loaded.wait()

@@ -81,8 +81,8 @@ class Service:
         self.cleaner = Cleaner(db, book, lambda: self.config, self.shelf.is_in_use, self.conversions.needs)
         self.shelf.listener = self.cleaner.look
         self._checks = Checks(db, book, engine, self.conversions.of)
-        self._doctor = Doctor(db, book, engine, self.links, lambda: self.config)
         self.limiting = Limiting(db, book, engine, lambda: self.config)
+        self._doctor = Doctor(db, book, engine, self.links, self.limiting, lambda: self.config)
         self._changing = Changing(book, engine)
         self.network = self._checks.network
         self._adding = Adding(db, book, engine, lambda: self.config)

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 
 from htdl.config import Config
-from htdl.jobs import Blocked, Finding, Job, Level, State
+from htdl.jobs import Blocked, Finding, Job, Level, SpeedLimit, SpeedLimits, State
 
-SLOW_UPLOAD = 20  # KB/s; peers give to who gives
+SLOW_UPLOAD = 20 << 10  # bytes a second; peers give to who gives
 _NAMED = 3  # jobs that are named of each kind
 
 _BLOCKED: dict[Blocked, tuple[str, str]] = {
@@ -73,18 +73,31 @@ def of_missing(jobs: Collection[Job]) -> Iterator[Finding]:
         yield Finding("files", Level.WARN, f"{_said(jobs)} not found on the disk any more", hint)
 
 
-def of_limits(config: Config) -> Finding:
-    """Speeds as they are configured: a limit that was forgotten is why a download is slow."""
-    down, up = config.torrent.max_download_speed, config.torrent.max_upload_speed
-    words = f"{_limit(down)} down, {_limit(up)} up"
-    if 0 <= up < SLOW_UPLOAD:
-        hint = "raise torrent.max_upload_speed: peers send to those who send to them"
+def of_limits(held: SpeedLimits) -> Finding:
+    """The speeds that hold now: a limit that was forgotten is why a download is slow."""
+    words = f"{_limit(held.download)} down, {_limit(held.upload)} up"
+    if 0 <= held.upload.speed < SLOW_UPLOAD:
+        hint = "raise it (htdl limit --up, torrent.max_upload_speed): peers send to those who send to them"
         return Finding("limits", Level.WARN, f"{words}: so little up makes downloads slow", hint)
     return Finding("limits", Level.OK, words)
 
 
-def _limit(speed: int) -> str:
-    return "no limit" if speed < 0 else f"{speed} KB/s"
+def configured(config: Config) -> SpeedLimits:
+    """What is configured, whatever the hour."""
+    down, up = config.torrent.max_download_speed, config.torrent.max_upload_speed
+    return SpeedLimits(download=_by_configuration(down), upload=_by_configuration(up))
+
+
+def _by_configuration(speed: int) -> SpeedLimit:
+    """Of KB/s."""
+    return SpeedLimit(speed=-1 if speed < 0 else speed * 1024, by="configuration")
+
+
+def _limit(held: SpeedLimit) -> str:
+    if held.speed < 0:
+        return "no limit"
+    why = {"schedule": " by the schedule", "hand": " set by hand"}.get(held.by, "")
+    return f"{held.speed // 1024} KB/s{why}"
 
 
 def _said(jobs: Collection[Job]) -> str:

@@ -17,7 +17,7 @@ import pytest
 from htdl import config
 from htdl.config import Config
 from htdl.core import codecs, diagnosis, machine, places, ports, reach, symptoms
-from htdl.jobs import Blocked, Finding, Job, Level, State
+from htdl.jobs import Blocked, Finding, Job, Level, SpeedLimit, State
 from htdl.store import soundness
 from htdl.torrent.api import Network
 
@@ -120,9 +120,11 @@ def test_what_failed_is_told_by_its_cause(code: str | None, words: str) -> None:
 
 
 def test_a_little_upload_is_told(settings: Config) -> None:
-    assert symptoms.of_limits(settings).level is Level.OK
-    slow = msgspec.structs.replace(settings.torrent, max_upload_speed=5)
-    assert symptoms.of_limits(msgspec.structs.replace(settings, torrent=slow)).level is Level.WARN
+    held = symptoms.configured(settings)
+    assert symptoms.of_limits(held).level is Level.OK
+    slow = replace(held, upload=SpeedLimit(speed=5 << 10, by="schedule"))
+    assert symptoms.of_limits(slow).level is Level.WARN
+    assert "5 KB/s by the schedule" in symptoms.of_limits(slow).words
 
 
 # --- the machine
