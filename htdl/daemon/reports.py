@@ -40,17 +40,19 @@ class Reports:
         """Twice in systemd's time, but only while the engine and the database answer."""
         seconds = watchdog_seconds(environ, os.getpid())
         while seconds and self._notifier.is_heard:
-            trouble = await self._trouble(seconds / 2)
+            trouble = await self._trouble(seconds / 4)
             if trouble:
                 log.error("the watchdog is not fed why=%s", trouble)
             else:
                 self._notifier.alive()
-            await asyncio.sleep(seconds / 2)
+            # one slow disk is no reason to end everything: it is asked several times before systemd does that
+            await asyncio.sleep(seconds / (10 if trouble else 2))
 
     async def _trouble(self, seconds: float) -> str:
         """What is wrong with the vital parts; nothing where they are well."""
         try:
-            health = await asyncio.wait_for(self._health(), seconds)
+            async with asyncio.timeout(seconds):  # wait_for may lose a cancellation
+                health = await self._health()
         except TimeoutError:
             return f"no answer within {seconds:g} s"
         except HtdlError as exc:
