@@ -292,6 +292,12 @@ class Client:
         """The effective configuration: {"torrent.max_connections": 200, …}"""
         return dict(self.request("GET", f"{wire.API}/config")[0])
 
+    def config_origins(self) -> dict[str, Any]:
+        """Where it comes from: {"file": path, "values": {key: {"value", "source", "line", "variable"}}};
+        `source` is "default", "file" or "environment".
+        """
+        return dict(self.request("GET", f"{wire.API}/config/origins")[0])
+
     def reload(self) -> dict[str, Any]:
         """{"changed": [keys], "needs_restart": [keys]}"""
         return dict(self.request("POST", f"{wire.API}/reload")[0])
@@ -449,7 +455,7 @@ class Client:
     def _connect_to(self, path: Path) -> socket.socket:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            # connect(2): with a timeout of Python's it fails at once where the daemon's queue is full; so it waits
+            # unix(7): it waits while the daemon's queue is full; with a timeout of Python's it fails at once
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(self.timeout))
             sock.connect(os.fspath(path))
             sock.settimeout(self.timeout)

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from htdl import config
+from htdl import config, origins
 from htdl.config import NEEDS_RESTART, Size, load
 from htdl.errors import BadConfig
+from htdl.origins import Origin
 
 ENVIRON = {"XDG_DATA_HOME": "/data", "XDG_CACHE_HOME": "/cache"}
 
@@ -224,6 +225,74 @@ def test_what_resembles_nothing_gets_no_guess() -> None:
 def test_text_that_is_not_toml_is_told_with_its_line() -> None:
     with pytest.raises(BadConfig, match=r"config\.toml is not valid TOML: .*line 2"):
         load("[torrent]\nmax = =\n", ENVIRON)
+
+
+def test_faults_stand_in_the_order_of_the_file_with_their_lines() -> None:
+    text = "[log]\nlevel = 'loud'\n\n[torrent]\n# max_connections = 1\nmax_conections = 1\n"
+    text += "[watch]\npaths = [\n'x']\n"
+    with pytest.raises(BadConfig) as caught:
+        load(text, {**ENVIRON, "HTDL_STREAM_PORT": "-1"})
+    assert [line.strip().split(" ", 2)[:2] for line in told(caught)] == [
+        ["line", "2:"],
+        ["line", "6:"],
+        ["line", "8:"],
+        ["HTDL_STREAM_PORT:", "Expected"],
+    ]
+
+
+def test_a_section_on_one_line_has_its_keys_there() -> None:
+    with pytest.raises(BadConfig) as caught:
+        load("\n\ntorrent = {max_connections = 'x'}", ENVIRON)
+    assert told(caught)[0].startswith("  line 3: torrent.max_connections")
+
+
+def test_the_line_that_is_no_toml_is_shown() -> None:
+    with pytest.raises(BadConfig, match=r"\n  line 2: max = =$"):
+        load("[torrent]\nmax = =\n", ENVIRON)
+    with pytest.raises(BadConfig, match="not valid TOML"):
+        load("a = [", ENVIRON)
+    with pytest.raises(BadConfig, match="nested too deeply"):
+        load("a = " + "[" * 5000, ENVIRON)
+
+
+# where values come from
+
+
+def test_the_origin_of_each_value() -> None:
+    text = "[torrent]\nmax_connections = 5\nseed_ratio = 1\n"
+    found = origins.of(text, {"HTDL_TORRENT_SEED_RATIO": "2"})
+    assert list(found) == list(config.flat(load("", ENVIRON)))
+    assert found["torrent.max_connections"] == Origin("file", line=2)
+    assert found["torrent.seed_ratio"] == Origin("environment", variable="HTDL_TORRENT_SEED_RATIO")
+    assert found["log.level"] == Origin("default")
+
+
+def test_strangers_are_told_once_and_those_of_hooks_are_none() -> None:
+    environ = dict.fromkeys(["HTDL_TORENT_PORT", "HTDL_SOCKET", "HTDL_EVENT", "HTDL_TORRENT_X", "OTHER"], "")
+    assert [x.where for x in origins.strangers(environ)] == ["HTDL_TORENT_PORT"]
+
+
+# the schedule
+
+
+@pytest.mark.parametrize(
+    ("rules", "words"),
+    [
+        (["mon-fri 08:00 down=5"], "no hours"),
+        (["mon down=5", "sun"], "names no speed"),
+        ("mon down=5", "Expected `array`"),
+        (["mon down=5"] * 99, "too many"),
+    ],
+)
+def test_a_rule_that_cannot_be_read_is_a_fault(rules: object, words: str) -> None:
+    (fault,) = faults(f"[limit]\nschedule = {rules!r}")
+    assert fault.startswith("limit.schedule: ")
+    assert words in fault
+
+
+def test_a_schedule_may_come_by_a_variable() -> None:
+    loaded = load("", {**ENVIRON, "HTDL_LIMIT_SCHEDULE": "'mon 08:00-18:00 down=5' 'sun up=1'"})
+    assert loaded.limit.schedule == ("mon 08:00-18:00 down=5", "sun up=1")
 
 
 # the file

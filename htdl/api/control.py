@@ -14,13 +14,26 @@ from htdl import wire
 from htdl.api import answers, bodies
 from htdl.api.connection import until_gone
 from htdl.errors import BadRequest
-from htdl.jobs import AddRequest, FileRequest, JobPatch, JobQuery, JobView, LimitRequest, State, Wanted
+from htdl.jobs import (
+    AddRequest,
+    FileRequest,
+    JobPatch,
+    JobQuery,
+    JobView,
+    LimitRequest,
+    Narrow,
+    Sort,
+    State,
+    Wanted,
+)
 
 if TYPE_CHECKING:
     from htdl.core.service import Service
 
 T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+MAX_NAME = 200  # characters of a name to look for
 
 _BOOLEANS = {"1": True, "true": True, "0": False, "false": False}
 
@@ -30,7 +43,8 @@ class Controls:
     """What the daemon lets clients do to itself.
 
     `reload` reads the configuration again: {"changed": [keys], "needs_restart": [keys]}, or BadConfig.
-    `shutdown` only asks for the end and returns at once.  `config` is the effective configuration, flat.
+    `shutdown` only asks for the end and returns at once.  `config` is the effective configuration, flat,
+    `origins` where it comes from: {"file": path, "values": {key: {"value", "source", "line", "variable"}}}.
     `set_log_level` holds until the daemon ends, or the configuration names another.  `metrics` is Prometheus'
     text, format 0.0.4.
     """
@@ -38,8 +52,10 @@ class Controls:
     reload: Callable[[], Awaitable[dict[str, Any]]]
     shutdown: Callable[[], None]
     config: Callable[[], dict[str, Any]]
+    origins: Callable[[], dict[str, Any]]
     log_level: Callable[[], str]
     set_log_level: Callable[[str], None]
+    metrics: Callable[[], Awaitable[bytes]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +69,6 @@ class LogLevelRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-    metrics: Callable[[], Awaitable[bytes]]
 class PreloadRequest:
     """`file` is an index; None is the main one."""
 
@@ -96,12 +111,14 @@ class Control:
             web.get(f"{wire.API}/stats", self._stats),
             web.get(f"{wire.API}/doctor", self._doctor),
             web.get(f"{wire.API}/config", self._config),
+            web.get(f"{wire.API}/config/origins", self._origins),
             web.post(f"{wire.API}/reload", self._reload),
             web.get(f"{wire.API}/log-level", self._log_level),
             web.post(f"{wire.API}/log-level", self._set_log_level),
             web.post(f"{wire.API}/shutdown", self._shutdown),
             web.get(f"{wire.API}/health", self._health),
             web.get("/health", self._health),
+            web.get("/metrics", self._metrics),
         ]
 
     async def _add(self, request: web.Request) -> web.Response:
@@ -111,11 +128,12 @@ class Control:
         return _job(view, headers={wire.EXISTING_HEADER: "true"})
 
     async def _list(self, request: web.Request) -> web.Response:
-        wanted = _job_query(bodies.query(request, "status", "limit"))
+        wanted = _job_query(
+            bodies.query(request, "status", "limit", "ids", "name", "ready", "sort", "reverse")
+        )
         views, total = await self._service.jobs(wanted)
         return answers.json(await answers.job_array(views), headers={wire.TOTAL_HEADER: str(total)})
 
-            web.get("/metrics", self._metrics),
     def _verb(self, verb: Callable[[str], Awaitable[JobView]]) -> Handler:
         """A verb that takes a job's id and nothing else."""
 
@@ -204,8 +222,15 @@ class Control:
         health = await self._service.health()
         return answers.json(health, status=200 if health.ok else 503)
 
+    async def _metrics(self, request: web.Request) -> web.Response:
+        text = await self._controls.metrics()
+        return web.Response(body=text, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
     async def _config(self, request: web.Request) -> web.Response:
         return answers.json(self._controls.config())
+
+    async def _origins(self, request: web.Request) -> web.Response:
+        return answers.json(self._controls.origins())
 
     async def _reload(self, request: web.Request) -> web.Response:
         return answers.json(await self._controls.reload())
@@ -219,10 +244,6 @@ class Control:
 
     async def _shutdown(self, request: web.Request) -> web.Response:
         self._controls.shutdown()
-    async def _metrics(self, request: web.Request) -> web.Response:
-        text = await self._controls.metrics()
-        return web.Response(body=text, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
-
         return answers.json({}, status=202)
 
     async def _body(self, request: web.Request, kind: type[T]) -> T:
@@ -234,10 +255,23 @@ def _job(view: JobView, *, status: int = 200, headers: dict[str, str] | None = N
 
 
 def _job_query(given: dict[str, str]) -> JobQuery:
-    """?status=PENDING,PAUSED&limit=10"""
+    """?status=PENDING,PAUSED&limit=10&name=S01*&ready=1&sort=speed&reverse=1&ids=…,…"""
     words = [x.upper() for x in given.get("status", "").split(",") if x]
-    bodies.reject_unknown(words, list(State), "status")
-    return JobQuery(status=tuple(State(x) for x in words), limit=_number("limit", given.get("limit")))
+    bodies.reject_unknown(words, [*State, *Narrow], "status")
+    sort = given.get("sort", "")
+    bodies.reject_unknown([sort] if sort else [], list(Sort), "sort")
+    name = given.get("name", "")
+    if len(name) > MAX_NAME:
+        raise BadRequest(f"the name to look for is longer than {MAX_NAME} characters")
+    return JobQuery(
+        status=tuple(State(x) if x in list(State) else Narrow(x) for x in words),
+        limit=_number("limit", given.get("limit")),
+        ids=tuple(x for x in given.get("ids", "").split(",") if x),
+        name=name.encode("utf-8", "replace").decode(),  # bytes that are not UTF-8 are in no name
+        ready=_boolean("ready", given.get("ready", "0")),
+        sort=Sort(sort) if sort else None,
+        reverse=_boolean("reverse", given.get("reverse", "0")),
+    )
 
 
 def _number(name: str, text: str | None) -> int | None:

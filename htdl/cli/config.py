@@ -14,6 +14,8 @@ from htdl.cli.output import json_text
 from htdl.cli.words import printable
 from htdl.errors import BadConfig, NoDaemon
 
+_COLUMN = 50
+
 
 @click.group("config", epilog=examples("htdl config show", "htdl config check", "htdl config edit"))
 def command() -> None:
@@ -21,20 +23,23 @@ def command() -> None:
 
 
 @command.command(
-    "show", epilog=examples("htdl config show", "htdl config show --json | jq '.[\"torrent.download_path\"]'")
+    "show",
+    epilog=examples("htdl config show", "htdl config show --json | jq '.[\"torrent.download_path\"].value'"),
 )
 @as_json
 @click.pass_obj
 def show(app: App, as_json: bool) -> None:
-    """Print the values in effect: the running daemon's, else those that a start would read."""
+    """Print the values in effect and where each comes from: the running daemon's, else those that a start
+    would read.
+    """
     try:
-        values = app.call("GET", "/config")
+        told = app.call("GET", "/config/origins")
     except NoDaemon:
-        values = _from_file(app)
+        told = _from_file(app)
     if as_json:
-        click.echo(json_text(values))
+        click.echo(json_text(told["values"]))
     else:
-        click.echo("\n".join(f"{printable(key)} = {_toml(value)}" for key, value in values.items()))
+        click.echo("\n".join([f"# {printable(told['file'])}", *_lines(told["values"])]))
 
 
 @command.command("path", epilog=examples("htdl config path"))
@@ -47,8 +52,18 @@ def path(app: App) -> None:
 @command.command("check", epilog=examples("htdl config check", "htdl --config new.toml config check"))
 @click.pass_obj
 def check(app: App) -> None:
-    """Say OK, or name every fault of the file and of HTDL_... variables.  Exits 2 when there is one."""
-    _from_file(app)
+    """Say OK, or name every fault of the file, with its line, and of HTDL_... variables.  Exits 2 when there
+    is one.
+    """
+    from htdl import config, origins
+
+    strangers = origins.strangers(app.environ)
+    try:
+        _from_file(app)
+    except BadConfig as exc:
+        raise BadConfig("\n".join([exc.message, *(f"  {x}" for x in strangers)]), hint=exc.hint) from exc
+    if strangers:
+        raise config.faulty(strangers, "the environment")
     click.echo(
         f"OK: {app.config}" + ("" if app.config.exists() else " does not exist; the defaults are used")
     )
@@ -70,9 +85,24 @@ def edit(app: App) -> None:
 
 
 def _from_file(app: App) -> dict[str, Any]:
-    from htdl import config
+    """What a start would read, as `Client.config_origins` gives it.  Raises BadConfig."""
+    from htdl import config, origins
 
-    return config.flat(config.load_file(app.config, app.environ))
+    text = config.read(app.config, app.environ)
+    values = config.flat(config.load(text, app.environ, origin=str(app.config)))
+    return {"file": str(app.config), "values": origins.shown(values, origins.of(text, app.environ))}
+
+
+def _lines(values: dict[str, Any]) -> list[str]:
+    """`key = value  # where from`, with the last in a column where that fits."""
+    said = {key: printable(f"{key} = {_toml(one['value'])}") for key, one in values.items()}
+    return [f"{said[key]:<{_COLUMN}}  # {_origin(one)}" for key, one in values.items()]
+
+
+def _origin(one: dict[str, Any]) -> str:
+    if one["source"] == "environment":
+        return printable(one["variable"])
+    return f"line {one['line']}" if one["source"] == "file" else printable(one["source"])
 
 
 def _ensure(file: Path, app: App) -> None:

@@ -23,7 +23,7 @@ from typing import Any
 
 import watchfiles
 
-from htdl import __version__, config, paths
+from htdl import __version__, config, origins, paths
 from htdl.api import listener
 from htdl.api.server import Controls, Server, VideoServer
 from htdl.config import Config
@@ -96,6 +96,7 @@ class Daemon:
         self._socket = socket
         self._state_dir = state_dir
         self._environ = environ
+        self._origins = origins.of(config.read(config_path, environ), environ)
         self._stopping = asyncio.Event()
         self._started = asyncio.Event()
         self._hangup = asyncio.Event()  # one that comes while the parts start is not lost
@@ -149,6 +150,7 @@ class Daemon:
         log.info("jobs loaded living=%d", len(book.living))
         parts.push_async_callback(self._save_all)
         await self._in_background(parts, self._runner.run())
+        await self._in_background(parts, self._service.conversions.warm_up())
         await self._in_background(parts, self._service.cleaner.run())
         await self._in_background(parts, self._watch.run())
         await self._in_background(parts, folders.notice(lambda: self._settings.watch.paths, self._watch.look))
@@ -166,7 +168,6 @@ class Daemon:
         group = listener.group_id(self._settings.daemon.socket_group)
         return Server(self._service, control=self._controls(), socket=self._socket, group=group)
 
-    async def _save_all(self) -> None:
     def _measured(self, db: Database, book: Book, bus: Bus) -> Metrics:
         """What is counted, once each part tells of it."""
         service = self._service
@@ -177,6 +178,7 @@ class Daemon:
         service.conversions.shop.observer = metrics.on_conversion
         return metrics
 
+    async def _save_all(self) -> None:
         try:
             await asyncio.wait_for(self._runner.stop(), SAVE_SECONDS)
         except (TimeoutError, HtdlError) as exc:  # what was saved before stands, at most some seconds old
@@ -224,10 +226,14 @@ class Daemon:
             reload=self.reload,
             shutdown=lambda: self._stop("asked to"),
             config=lambda: config.flat(self._settings),
+            origins=lambda: {
+                "file": str(self._config_path),
+                "values": origins.shown(config.flat(self._settings), self._origins),
+            },
             log_level=logs.level,
             set_log_level=self._set_log_level,
-        )
             metrics=lambda: self._metrics.text(),
+        )
 
     def _set_log_level(self, level: str) -> None:
         logs.set_level(level)
@@ -243,7 +249,9 @@ class Daemon:
             self._notifier.ready()
 
     async def _reload(self) -> dict[str, Any]:
-        new = await asyncio.to_thread(config.load_file, self._config_path, self._environ)
+        text = await asyncio.to_thread(config.read, self._config_path, self._environ)
+        new = config.load(text, self._environ, origin=str(self._config_path))
+        self._origins = origins.of(text, self._environ)
         changed = config.changed(self._settings, new)
         needs_restart = [key for key in changed if key in config.NEEDS_RESTART]
         if changed:
@@ -254,12 +262,12 @@ class Daemon:
         return {"changed": changed, "needs_restart": needs_restart}
 
     def _take_over(self, new: Config) -> None:
+        if new.log != self._settings.log:  # else a level that was set meanwhile stays
+            logs.apply(new.log, self._environ)
         self._settings = self._service.config = new
         self._engine.apply(new.torrent)
         self._service.shelf.listener()
         self._watch.look()
-        if new.log != self._settings.log:  # else a level that was set meanwhile stays
-            logs.apply(new.log, self._environ)
 
     async def _heed_hangups(self) -> None:
         while True:

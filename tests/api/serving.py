@@ -106,6 +106,7 @@ class Serving:
                 reload=self._reload,
                 shutdown=lambda: self.asked.append("shutdown"),
                 config=lambda: config.flat(self.config),
+                origins=lambda: {"file": "", "values": {}},
                 log_level=lambda: "info",
                 set_log_level=self.asked.append,
                 metrics=self._metrics,

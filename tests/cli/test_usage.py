@@ -165,21 +165,6 @@ def test_stop_has_nothing_to_stop(offline: Daemon) -> None:
     assert (result.returncode, result.stderr) == (3, "htdl: no daemon runs\n")
 
 
-def test_config_check_names_every_fault(offline: Daemon) -> None:
-    offline.config.write_text("[torrent]\nmax_connection = 3\n[log]\nlevel = 'loud'\n")
-    result = offline.htdl("config", "check")
-    assert result.returncode == 2
-    assert "did you mean max_connections?" in result.stderr
-    assert "log.level" in result.stderr
-
-
-def test_config_shows_what_a_start_would_read(offline: Daemon) -> None:
-    assert offline.htdl("config", "check").stdout == f"OK: {offline.config}\n"
-    shown = json.loads(offline.htdl("config", "show", "--json").stdout)
-    assert shown["torrent.download_path"] == str(offline.downloads)
-    assert f'torrent.download_path = "{offline.downloads}"' in offline.htdl("config", "show").stdout
-
-
 def test_config_edit_begins_with_every_key_as_a_comment(offline: Daemon) -> None:
     offline.config.unlink()
     result = offline.htdl("config", "edit", env={"EDITOR": "true", "VISUAL": "true"})
