@@ -327,13 +327,42 @@ class JobPatch:
     before: str | None = None
 
 
+class Narrow(StrEnum):
+    """What a list may be asked for beside a state: some of the words that people are shown instead of it."""
+
+    ACTIVE = "ACTIVE"  # downloads, converts or seeds
+    SEEDING = "SEEDING"
+    PAUSING = "PAUSING"
+    CANCELLING = "CANCELLING"
+
+
+class Sort(StrEnum):
+    """What a list may be ordered by; what is not known comes last."""
+
+    NAME = "name"
+    PROGRESS = "progress"  # the furthest first
+    SPEED = "speed"  # down and up together, the fastest first
+    ETA = "eta"  # the soonest first
+    ADDED = "added"  # the newest first
+    SIZE = "size"  # the largest first
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobQuery:
-    """Which jobs to list.  Order: those that live first, by priority and position; then the newest ended."""
+    """Which jobs to list.  Order: those that live first, by priority and position; then the newest ended; or
+    by `sort`, and `reverse` of that.
 
-    status: tuple[State, ...] = ()
+    `status`: in any of these.  `name`: with this part in their names, or where it holds one of * ? [ with a
+    name that is such a pattern; capitals do not matter.  `ready`: that can be watched now.
+    """
+
+    status: tuple[State | Narrow, ...] = ()
     limit: int | None = None
     ids: tuple[str, ...] = field(default=())
+    name: str = ""
+    ready: bool = False
+    sort: Sort | None = None
+    reverse: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

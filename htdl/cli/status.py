@@ -12,19 +12,30 @@ from htdl.cli.options import as_json, examples, job_ids
 from htdl.cli.output import console, is_terminal, json_text
 
 LIMIT = 100
-_STATES = ("PENDING", "DOWNLOADING", "CONVERTING", "PAUSED", "COMPLETED", "FAILED", "CANCELLED")
-# The words that the list shows where they are nearer to the truth than the state: what to ask for them.
-_NARROWER = {
-    "seeding": ("COMPLETED",),
-    "pausing": ("DOWNLOADING", "CONVERTING"),
-    "cancelling": ("PENDING", "DOWNLOADING", "CONVERTING", "PAUSED"),
-}
-_WORDS = {**{x.lower(): (x,) for x in _STATES}, "queued": ("PENDING",), **_NARROWER}
+MAX_QUERY = 7000  # characters of ids in one request, whose first line may have 8,190
+SORTS = ("name", "progress", "speed", "eta", "added", "size")  # jobs.Sort, without the price of importing it
+# What to ask the daemon for, by the words that the list shows.
+_WORDS = {
+    **{
+        x: x.upper()
+        for x in (
+            "active", "pending", "downloading", "converting", "paused", "completed", "failed", "cancelled",
+            "seeding", "pausing", "cancelling",
+        )
+    },
+    "queued": "PENDING",
+}  # fmt: skip
 
 
 @click.command(
     "status",
-    epilog=examples("htdl status", "htdl status -s downloading", "htdl status --json | jq '.[].name'"),
+    epilog=examples(
+        "htdl status",
+        "htdl status --active --sort speed",
+        "htdl status --name 's01e*' -s completed",
+        "htdl status --ready --sort added -n 10",
+        "htdl status --json | jq '.[].name'",
+    ),
 )
 @job_ids(required=False)
 @click.option("--all", "everything", is_flag=True, help=f"All of them; without it, the first {LIMIT}.")
@@ -37,6 +48,17 @@ _WORDS = {**{x.lower(): (x,) for x in _STATES}, "queued": ("PENDING",), **_NARRO
     metavar="STATE",
     help="Only this state, as the list names it (repeatable).",
 )
+@click.option("--active", is_flag=True, help="As -s active: what downloads, converts or seeds.")
+@click.option("--ready", is_flag=True, help="Only what can be watched now.")
+@click.option(
+    "--name", default="", metavar="TEXT", help="Only names with this part, or like this pattern: 's01*'."
+)
+@click.option(
+    "--sort",
+    type=click.Choice(SORTS, case_sensitive=False),
+    help="By name, or the furthest, fastest, soonest, newest or largest first.",
+)
+@click.option("-r", "--reverse", is_flag=True, help="The other way round.")
 @as_json
 @click.pass_obj
 def command(
@@ -45,39 +67,52 @@ def command(
     everything: bool,
     limit: int | None,
     status: tuple[str, ...],
+    active: bool,
+    ready: bool,
+    name: str,
+    sort: str | None,
+    reverse: bool,
     as_json: bool,
 ) -> int:
     """List downloads: those that move first, then the newest that have ended."""
+    if reverse and not sort:
+        raise click.UsageError("--reverse needs --sort: of what?")
     if limit is None and not everything and not as_json:
         limit = LIMIT
+    states = [*status, "active"] if active else list(status)
+    query = {
+        "name": name,
+        "ready": "1" if ready else "",
+        "sort": sort or "",
+        "reverse": "1" if reverse else "",
+    }
+    filters = _filters(states, query)
+    jobs: list[many.Job] = []
     code = 0
     if ids:
         jobs, code = many.each(ids, app.job, as_json=as_json)
-        jobs, total = _picked(jobs, status, limit)
-    elif _NARROWER.keys() & set(status):
-        jobs, total = _picked(app.jobs(_asked(status))[0], status, limit)
+        query["ids"] = ",".join(job["id"] for job in jobs)
+        if len(query["ids"]) > MAX_QUERY and filters:
+            raise click.UsageError("too many downloads to choose from: name fewer, or none")
+    if jobs and not filters:
+        jobs, total = jobs[:limit], len(jobs)
+    elif jobs or not ids:
+        jobs, total = app.jobs(sorted({_WORDS[word] for word in states}), limit, **query)
     else:
-        jobs, total = app.jobs(_asked(status), limit)
+        total = 0
     if as_json:
         click.echo(json_text(jobs))
     elif jobs or not code:
-        _draw(jobs, total - len(jobs), [*ids, *(x for word in status for x in ("-s", word))])
+        _draw(jobs, total - len(jobs), [*ids, *filters])
     return code
 
 
-def _asked(status: Sequence[str]) -> list[str]:
-    """What to ask the daemon for; it knows nothing of the narrower words."""
-    return sorted({state for word in status for state in _WORDS[word]})
-
-
-def _picked(jobs: list[many.Job], status: Sequence[str], limit: int | None) -> tuple[list[many.Job], int]:
-    """The jobs in one of these states, and how many they are without the limit."""
-    jobs = [job for job in jobs if not status or any(_is(job, word) for word in status)]
-    return jobs[:limit], len(jobs)
-
-
-def _is(job: many.Job, word: str) -> bool:
-    return job["status"] in _WORDS[word] and (word not in _NARROWER or words.state(job) == word)
+def _filters(states: Sequence[str], query: dict[str, str]) -> list[str]:
+    """The options again, for a command that lists the rest."""
+    given = [x for word in states for x in ("-s", word)]
+    given += ["--ready"] if query["ready"] else []
+    given += [x for key in ("name", "sort") if query[key] for x in (f"--{key}", query[key])]
+    return given + (["-r"] if query["reverse"] else [])
 
 
 def _draw(jobs: list[many.Job], more: int, filters: Sequence[str]) -> None:
@@ -86,7 +121,7 @@ def _draw(jobs: list[many.Job], more: int, filters: Sequence[str]) -> None:
             "no such downloads" if filters else "no downloads yet; begin one with: htdl add MAGNET-OR-TORRENT"
         )
         return
-    hint = " ".join(["htdl status --all", *map(words.printable, filters)])
+    hint = " ".join(["htdl status --all", *map(_quoted, filters)])
     if is_terminal():
         from htdl.cli import tables
 
@@ -95,4 +130,14 @@ def _draw(jobs: list[many.Job], more: int, filters: Sequence[str]) -> None:
     else:
         from htdl.cli import plain
 
-        click.echo("\n".join(plain.job_table(jobs) + ([f"... and {more} more: {hint}"] if more else [])))
+        left = [words.left_out(len(jobs), more, hint)] if more else []
+        click.echo("\n".join(plain.job_table(jobs) + left))
+
+
+def _quoted(word: str) -> str:
+    """A word as a shell takes it, and a terminal."""
+    if word.isascii() and word.replace("-", "").isalnum():
+        return word
+    import shlex
+
+    return shlex.quote(words.printable(word))

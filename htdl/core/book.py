@@ -17,6 +17,7 @@ from typing import Any
 
 import sqlite_utils
 
+from htdl.core import sorting
 from htdl.errors import HtdlError, NoSuchJob
 from htdl.events import Bus, Kind
 from htdl.jobs import Job, JobFile, JobQuery, can_move
@@ -96,12 +97,15 @@ class Book:
             raise NoSuchJob(f"there is no job of video {video_id!r}", hint="`htdl status --all` lists them")
         return self._newest(job)
 
-    async def listing(self, query: JobQuery) -> Listing:
-        """The jobs with their files, and how many there would be without the query's limit.
+    async def listing(self, query: JobQuery, ready: Sequence[str] = ()) -> Listing:
+        """The jobs with their files, and how many there would be without the query's limit.  `ready` are
+        those that can be watched and have not ended, where that is asked for.
 
         What an application asks every second is read once and kept: while a download takes all of the
         machine, the way to the database and back is what takes long.
         """
+        if not sorting.is_steady(query):
+            return await self._read_listing(query, ready)
         edition = self._edition
         if not (self._listed and self._listed[:2] == (edition, query)):
             self._listed = None
@@ -112,14 +116,15 @@ class Book:
         jobs, total = self._listed[2]
         return [(self._newest(job), self.files.get(job.id, files)) for job, files in jobs], total
 
-    async def _read_listing(self, query: JobQuery) -> Listing:
+    async def _read_listing(self, query: JobQuery, ready: Sequence[str] = ()) -> Listing:
         def read(db: sqlite_utils.Database) -> tuple[list[Job], dict[str, tuple[JobFile, ...]], int]:
-            jobs = rows.listing(db, query)
-            total = rows.count(db, query) if len(jobs) == query.limit else len(jobs)
+            jobs = rows.listing(db, query, ready)
+            total = rows.count(db, query, ready) if len(jobs) == query.limit else len(jobs)
             return jobs, rows.files(db, [job.id for job in jobs if job.id not in self.files]), total
 
         jobs, files, total = await self._db.read(read)
-        return [(self._newest(job), self.files.get(job.id) or files.get(job.id, ())) for job in jobs], total
+        jobs = sorting.by_numbers([self._newest(job) for job in jobs], query)
+        return [(job, self.files.get(job.id) or files.get(job.id, ())) for job in jobs], total
 
     async def files_of(self, job: Job) -> tuple[JobFile, ...]:
         if job.id in self.files:

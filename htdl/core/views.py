@@ -36,10 +36,16 @@ class Views:
 
     async def jobs(self, query: JobQuery) -> tuple[list[JobView], int]:
         """The jobs, and how many there would be without the query's limit."""
-        jobs, total = await self._book.listing(query)
+        jobs, total = await self._book.listing(query, self._ready() if query.ready else ())
         is_asked = any(queue.is_waiting(job) for job, _ in jobs)
         places = queue.places(self._book.living.values()) if is_asked else {}
         return [replace(self._view(*one), queue_position=places.get(one[0].id)) for one in jobs], total
+
+    def _ready(self) -> list[str]:
+        """Those that can be watched and have not ended."""
+        begun = [job for job in self._book.living.values() if job.done_bytes and not job.has_ended]
+        files = self._book.files
+        return [x.id for x in begun if self._streams.readiness(x, files.get(x.id, ())).ready]
 
     async def get(self, prefix: str) -> JobView:
         return await self.shown(await self._book.find(prefix))

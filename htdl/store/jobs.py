@@ -7,13 +7,15 @@ reads a clock: rows are written as they are given.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from fnmatch import fnmatchcase
 from typing import Any
 
 import sqlite_utils
 
-from htdl.jobs import ENDED, Blocked, Job, JobFile, JobQuery, State, Wanted, Wish
+from htdl.jobs import ENDED, Blocked, Job, JobFile, JobQuery, Narrow, Sort, State, Wanted, Wish
 from htdl.store import resume as resume_data
 from htdl.store.resume import Resume
 
@@ -28,6 +30,7 @@ ORDER BY
     position
 """
 _LIVING = json.dumps([state for state in State if state not in ENDED])
+_MAGIC = re.compile(r"[*?\[]")  # what fnmatch heeds
 _COLUMNS = tuple(field.name for field in fields(Job))
 _NAMES = ", ".join(_COLUMNS)
 
@@ -35,10 +38,28 @@ _NAMES = ", ".join(_COLUMNS)
 _SELECT = f"SELECT {_NAMES} FROM download_jobs "  # noqa: S608
 _INSERT = f"INSERT INTO download_jobs ({_NAMES}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
 _UPDATE = f"UPDATE download_jobs SET {', '.join(f'{x} = ?' for x in _COLUMNS)} WHERE id = ?"  # noqa: S608
-_FILTER = """
-    WHERE (:status IS NULL OR status IN (SELECT value FROM json_each(:status)))
-    AND (:ids IS NULL OR id IN (SELECT value FROM json_each(:ids)))
+_NARROW = {
+    Narrow.ACTIVE: "status IN ('DOWNLOADING', 'CONVERTING') OR seeding = 1",
+    Narrow.SEEDING: "status = 'COMPLETED' AND seeding = 1",
+    Narrow.PAUSING: "status IN ('DOWNLOADING', 'CONVERTING') AND wish = 'PAUSE'",
+    Narrow.CANCELLING: "status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED') AND wish = 'CANCEL'",
+}
+# By what, and which way round it is wanted first.
+_SORTS = {
+    Sort.NAME: ("name COLLATE NOCASE", "ASC"),
+    Sort.PROGRESS: ("IIF(total_bytes > 0, 1.0 * done_bytes / total_bytes, progress / 100.0)", "DESC"),
+    Sort.SPEED: ("download_speed + upload_speed", "DESC"),
+    Sort.ETA: (
+        "IIF(status IN ('COMPLETED', 'FAILED', 'CANCELLED') OR eta_seconds < 0, NULL, eta_seconds)",
+        "ASC",
+    ),
+    Sort.ADDED: ("created_at", "DESC"),
+    Sort.SIZE: ("total_bytes", "DESC"),
+}
+_READY = """
+    (status = 'COMPLETED' AND file_path IS NOT NULL) OR id IN (SELECT value FROM json_each(:ready))
 """
+_OTHER_WAY = {"ASC": "DESC", "DESC": "ASC"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +106,19 @@ def find(db: sqlite_utils.Database, prefix: str, limit: int = 2) -> list[Job]:
     return _jobs(db, "WHERE id >= ? AND id < ? ORDER BY id LIMIT ?", [prefix, prefix + "\N{DELETE}", limit])
 
 
-def listing(db: sqlite_utils.Database, query: JobQuery) -> list[Job]:
-    """Running jobs, then waiting ones, each by priority and position; then those that ended, newest first."""
+def listing(db: sqlite_utils.Database, query: JobQuery, ready: Iterable[str] = ()) -> list[Job]:
+    """Running jobs, then waiting ones, each by priority and position; then those that ended, newest first; or
+    as `query` says.  `ready` are those that can be watched and have not ended, where that is asked for.
+    """
     limit = -1 if query.limit is None else query.limit
-    return _jobs(db, _FILTER + LISTING_ORDER + "LIMIT :limit", _asked(query) | {"limit": limit})
+    rest = f"{_where(db, query)}{_order(query)}LIMIT :limit"
+    return _jobs(db, rest, _asked(query, ready) | {"limit": limit})
 
 
-def count(db: sqlite_utils.Database, query: JobQuery) -> int:
+def count(db: sqlite_utils.Database, query: JobQuery, ready: Iterable[str] = ()) -> int:
     """How many rows `listing` would give without its limit."""
-    sql = f"SELECT COUNT(*) FROM download_jobs {_FILTER}"  # noqa: S608 our own text
-    number: int = db.execute(sql, _asked(query)).fetchone()[0]
+    sql = f"SELECT COUNT(*) FROM download_jobs {_where(db, query)}"  # noqa: S608 our own text
+    number: int = db.execute(sql, _asked(query, ready)).fetchone()[0]
     return number
 
 
@@ -214,12 +238,46 @@ def totals(db: sqlite_utils.Database) -> Totals:
     )
 
 
-def _asked(query: JobQuery) -> dict[str, Any]:
-    """The parameters of `_FILTER`: JSON arrays, for SQLite takes only so many variables."""
+def _where(db: sqlite_utils.Database, query: JobQuery) -> str:
+    """The conditions of this query, with the parameters of `_asked`."""
+    conditions = []
+    if query.status:
+        narrow = [_NARROW[x] for x in query.status if isinstance(x, Narrow)]
+        states = "status IN (SELECT value FROM json_each(:status))"
+        conditions.append(" OR ".join([states, *narrow]))
+    if query.ids:
+        conditions.append("id IN (SELECT value FROM json_each(:ids))")
+    if query.ready:
+        conditions.append(_READY)
+    if query.name:  # the function is the connection's own, and stays
+        db.register_function(_is_named, name="is_named", deterministic=True)
+        conditions.append("is_named(:name, name)")
+    return "WHERE " + " AND ".join(f"({x})" for x in conditions) if conditions else ""
+
+
+def _order(query: JobQuery) -> str:
+    if query.sort is None:
+        return LISTING_ORDER
+    by, way = _SORTS[query.sort]
+    way = _OTHER_WAY[way] if query.reverse else way
+    return LISTING_ORDER.replace("ORDER BY", f" ORDER BY ({by}) IS NULL, ({by}) {way},")
+
+
+def _asked(query: JobQuery, ready: Iterable[str]) -> dict[str, Any]:
+    """The parameters of `_where`: JSON arrays, for SQLite takes only so many variables."""
     return {
-        "status": json.dumps(query.status) if query.status else None,
-        "ids": json.dumps(query.ids) if query.ids else None,
+        "status": json.dumps(query.status),
+        "ids": json.dumps(query.ids),
+        "ready": json.dumps(list(ready)),
+        "name": query.name.casefold(),
     }
+
+
+def _is_named(wanted: str, name: str) -> bool:
+    """Whether the name is meant by this text, which is folded already: a part of it, or a pattern of all."""
+    if _MAGIC.search(wanted):
+        return fnmatchcase(name.casefold(), wanted)
+    return wanted in name.casefold()
 
 
 def _jobs(db: sqlite_utils.Database, rest: str, parameters: Sequence[Any] | dict[str, Any]) -> list[Job]:

@@ -104,7 +104,17 @@ def test_list_of_more_than_one_chunk_is_whole(served: Serving) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["status=RUNNING", "limit=-1", "limit=many", "limit=%C2%B2", "sort=name", "status=%ff"]
+    "query",
+    [
+        "status=RUNNING",
+        "limit=-1",
+        "limit=many",
+        "limit=%C2%B2",
+        "sort=colour",
+        "status=%ff",
+        "ready=maybe",
+        "name=" + "x" * 201,
+    ],
 )
 def test_list_rejects_what_it_does_not_know(served: Serving, query: str) -> None:
     status, told, _ = ask(served, "GET", f"/api/v1/jobs?{query}")

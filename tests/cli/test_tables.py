@@ -105,7 +105,8 @@ def test_what_cannot_be_watched_yet_says_why_below_its_row() -> None:
 
 
 def test_what_is_left_out_is_counted() -> None:
-    assert "… and 7 more: htdl status --all" in draw(tables.job_table([job(ready=True)], 80, more=7), 80)[2]
+    lines = draw(tables.job_table([job(ready=True)], 80, more=10_233), 80)
+    assert "1 of 10,234 shown; all of them: htdl status --all" in lines[2]
 
 
 @pytest.mark.parametrize("height", [5, 10, 30])
@@ -113,7 +114,7 @@ def test_a_live_table_fits_the_terminal(height: int) -> None:
     jobs = [job(blocked_by="no_peers") for _ in range(50)]
     lines = draw(tables.job_table(jobs, 80, most_lines=height), 80)
     assert len(lines) <= height
-    assert f"… and {50 - (len(lines) - 3) // 2} more" in lines[-2]
+    assert f"{(len(lines) - 3) // 2} of 50 shown" in lines[-2]
 
 
 def test_totals_add_up() -> None:
@@ -142,7 +143,7 @@ def test_a_path_is_never_cut_or_wrapped() -> None:
 
 def test_what_is_left_out_is_listed_by_the_same_filters() -> None:
     lines = draw(tables.job_table([job(ready=True)], 80, more=7, hint="htdl status --all -s paused"), 80)
-    assert "… and 7 more: htdl status --all -s paused" in lines[2]
+    assert "1 of 8 shown; all of them: htdl status --all -s paused" in lines[2]
 
 
 @pytest.mark.parametrize("width", [30, 50, 80])

@@ -161,12 +161,41 @@ def test_cancel_all_asks_first(daemon: Daemon) -> None:
 def test_status_limits_and_filters(daemon: Daemon) -> None:
     for letter in "abc":
         add(daemon, letter * 40, "--paused")
-    assert "... and 1 more: htdl status --all" in daemon.htdl("status", "-n", "2").stdout
+    assert "\n2 of 3 shown; all of them: htdl status --all\n" in daemon.htdl("status", "-n", "2").stdout
     assert len(json.loads(daemon.htdl("status", "--json", "--limit", "2").stdout)) == 2
     assert daemon.htdl("status", "-s", "completed").stdout == "no such downloads\n"
     some = daemon.htdl("status", "-n", "1", "-s", "Paused").stdout
-    assert "... and 2 more: htdl status --all -s paused" in some
-    assert "2 more" in daemon.htdl("status", "-n", "1", *(x.id for x in daemon.client.jobs())).stdout
+    assert "1 of 3 shown; all of them: htdl status --all -s paused\n" in some
+    assert "1 of 3 shown" in daemon.htdl("status", "-n", "1", *(x.id for x in daemon.client.jobs())).stdout
+
+
+def test_status_finds_and_sorts(daemon: Daemon, swarm: Swarm) -> None:
+    film = daemon.client.add(swarm.seed({"a film.mkv": 300_000}, name="a film.mkv").magnet)
+    daemon.client.wait(film.id, timeout=30)
+    other = daemon.client.add(swarm.seed({"B.mkv": 100_000}, name="B.mkv").magnet)
+    daemon.client.wait(other.id, timeout=30)
+    dead = add(daemon, DEAD, "--paused")
+
+    def listed(*options: str) -> list[str]:
+        return [job["id"] for job in json.loads(daemon.htdl("status", "--json", *options).stdout)]
+
+    assert listed("--name", "FILM") == [film.id]
+    assert listed("--name", "*.mkv", "--sort", "name") == [film.id, other.id]
+    assert listed("--sort", "size", "-r") == [dead, other.id, film.id]
+    assert sorted(listed("--ready")) == sorted([film.id, other.id])
+    assert listed("--ready", "--sort", "added", "-n", "1") == [other.id]
+    assert listed("--active", "--sort", "name") == [film.id, other.id], "they seed"
+    assert listed(dead[:8], film.id, "--sort", "size") == [film.id, dead]
+    assert listed(dead, "--ready") == []
+    assert [x.id for x in daemon.client.jobs(name="fi", ready=True, sort="size", reverse=True)] == [film.id]
+
+    told = daemon.htdl("status", "--name", "*.mkv", "--ready", "--sort", "size", "-n", "1").stdout
+    assert told.endswith("1 of 2 shown; all of them: htdl status --all --ready --name '*.mkv' --sort size\n")
+    assert daemon.htdl("status", "--name", "nobody").stdout == "no such downloads\n"
+    assert daemon.htdl("status", "--name", "\x1b[31m; rm").stdout == "no such downloads\n"
+    assert daemon.htdl("status", "-r").returncode == 2
+    assert daemon.htdl("status", "--sort", "colour").returncode == 2
+    assert daemon.htdl("status", "--name", "x" * 201).returncode == 2
 
 
 def test_status_takes_the_words_it_shows(daemon: Daemon, swarm: Swarm) -> None:

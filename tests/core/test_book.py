@@ -15,7 +15,7 @@ import sqlite_utils
 from htdl.core.book import Book
 from htdl.errors import DiskFull, HtdlError, NoSuchJob
 from htdl.events import Kind
-from htdl.jobs import Blocked, Job, JobQuery, State
+from htdl.jobs import Blocked, Job, JobQuery, Sort, State
 from htdl.store import jobs as rows
 from htdl.store.resume import Resume
 from tests.core.examples import NOW, job_file, new_job, running
@@ -142,6 +142,25 @@ async def test_a_listing_has_the_newest_numbers_and_the_files(world: World) -> N
     first, second = (book.living[living.id], ()), (ended, (job_file(),))
     assert await book.listing(JobQuery()) == ([first, second], 2)
     assert await book.listing(JobQuery(limit=1)) == ([first], 2)
+
+
+async def test_a_listing_by_numbers_is_in_the_order_of_the_newest(world: World) -> None:
+    """The database is some seconds behind."""
+    slow, quick, idle = running(1, download_speed=1), running(2), running(3)
+    book = await loaded(world, slow, quick, idle)
+    by_speed = JobQuery(sort=Sort.SPEED)
+
+    async def listed(query: JobQuery) -> list[str]:
+        return [job.id for job, _ in (await book.listing(query))[0]]
+
+    assert await listed(by_speed) == [slow.id, quick.id, idle.id]
+    book.note(quick.id, download_speed=9, eta_seconds=7)
+    assert await listed(by_speed) == [quick.id, slow.id, idle.id]
+    book.note(idle.id, upload_speed=5, eta_seconds=3)
+    assert await listed(by_speed) == [quick.id, idle.id, slow.id]
+    assert await listed(replace(by_speed, reverse=True)) == [slow.id, idle.id, quick.id]
+    assert await listed(JobQuery(sort=Sort.ETA)) == [idle.id, quick.id, slow.id]
+    assert await listed(JobQuery(sort=Sort.ETA, reverse=True)) == [quick.id, idle.id, slow.id]
 
 
 async def test_a_listing_asked_again_has_what_changed_meanwhile(world: World) -> None:
