@@ -1,0 +1,84 @@
+"""The daemon under the restrictions of the machine's unit: a download and its conversion."""
+
+from __future__ import annotations
+
+import ctypes.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from htdl.cli import unit_files
+from htdl.cli.unit_files import Wanted
+from htdl.jobs import State
+from tests import sandbox
+from tests.clips import clip
+from tests.daemon.downloads import in_state
+from tests.daemons import Daemon
+from tests.probing import probed
+from tests.swarm import Swarm
+from tests.waiting import until
+
+
+@pytest.fixture
+def confined(tmp_path: Path) -> Iterator[Daemon]:
+    if os.geteuid() != 0 or not sys.platform.startswith("linux"):
+        pytest.skip("only root can take from a process what the unit takes from it")
+    if not shutil.which("systemd-analyze") or not ctypes.util.find_library("seccomp"):
+        pytest.skip("systemd-analyze or libseccomp is not installed")
+    unit = tmp_path / "htdl.service"
+    files = unit_files.system(Wanted(command=("htdl",)), Path("/"))
+    unit.write_text(next(x.text for x in files if x.path.name == unit.name))
+    daemon = Daemon(tmp_path / "home", {"conversion": {"enabled": True}})
+    daemon.socket.parent.mkdir(mode=0o700)
+    writable = f"{daemon.home},{daemon.socket.parent}"
+    log = daemon.logfile.open("ab")
+    daemon.process = subprocess.Popen(
+        [
+            sys.executable,
+            sandbox.__file__,
+            str(unit),
+            writable,
+            sys.executable,
+            "-m",
+            "htdl",
+            "daemon",
+            "run",
+        ],
+        env={**daemon.env, "TMPDIR": str(daemon.home)},  # for PrivateTmp=
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+    )
+    log.close()
+    until(daemon.answers, what="the daemon answers")
+    yield daemon
+    daemon.end()
+
+
+def test_a_film_is_downloaded_and_converted(confined: Daemon, swarm: Swarm, tmp_path: Path) -> None:
+    """One whose picture and sound must be made anew, with subtitles: ffmpeg does all it ever does."""
+    film = clip(tmp_path, "avi", seconds=3, size="322x182")
+    subtitles = b"1\n00:00:00,000 --> 00:00:02,000\nHello.\n"
+    torrent = swarm.seed({"film/film.avi": film.read_bytes(), "film/film.en.srt": subtitles})
+    job = in_state(confined, confined.client.add(torrent.magnet).id, State.COMPLETED)
+    found = probed(Path(job.file_path or ""))
+    assert {x.codec for x in found.streams} >= {"h264", "aac"}
+    assert job.subtitles
+    assert _field(confined, "CapEff") == "0" * 16
+    assert _field(confined, "NoNewPrivs") == "1"
+    assert _field(confined, "Seccomp") == "2"
+    assert confined.client.health().checks["engine"] == "ok"
+    assert confined.stop() == 0
+    assert "not permitted" not in confined.log()
+    assert "Traceback" not in confined.log()
+
+
+def _field(daemon: Daemon, name: str) -> str:
+    assert daemon.process
+    lines = Path(f"/proc/{daemon.process.pid}/status").read_text().splitlines()
+    return next(x.split()[1] for x in lines if x.startswith(f"{name}:"))
