@@ -86,7 +86,7 @@ class Service:
         self._changing = Changing(book, engine)
         self.network = self._checks.network
         self._adding = Adding(db, book, engine, lambda: self.config)
-        self.views = Views(book, self.streams, self.links, self.conversions, self.subtitling, self.live)
+        self.views = Views(db, book, self.streams, self.links, self.conversions, self.subtitling, self.live)
         # the questions about jobs, under one roof with the verbs
         self.limits, self.limit = self.limiting.limits, self.limiting.limit
         self.jobs = self.views.jobs

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from htdl.core import queue, selection
-from htdl.core.book import Book
+from htdl.core.book import REMEMBERED, Book
 from htdl.core.conversions import Conversions
 from htdl.core.links import Links
 from htdl.core.live import Live
 from htdl.core.streams import Streams
 from htdl.core.subtitling import Subtitling
 from htdl.jobs import Conversion, Job, JobFile, JobQuery, JobView, State, StreamInfo, Subtitle
+from htdl.store import conversions as rows
+from htdl.store.db import Database
 
 
 class Views:
@@ -20,6 +23,7 @@ class Views:
 
     def __init__(
         self,
+        db: Database,
         book: Book,
         streams: Streams,
         links: Links,
@@ -27,19 +31,38 @@ class Views:
         subtitling: Subtitling,
         live: Live,
     ) -> None:
+        self._db = db
         self._book = book
         self._streams = streams
         self._links = links
         self._conversions = conversions
         self._subtitling = subtitling
         self._live = live
+        # of the ended jobs that were listed last: when they changed, and what was made of them
+        self._remembered: dict[str, tuple[str, tuple[Conversion, ...]]] = {}
 
     async def jobs(self, query: JobQuery) -> tuple[list[JobView], int]:
         """The jobs, and how many there would be without the query's limit."""
         jobs, total = await self._book.listing(query, self._ready() if query.ready else ())
         is_asked = any(queue.is_waiting(job) for job, _ in jobs)
         places = queue.places(self._book.living.values()) if is_asked else {}
-        return [replace(self._view(*one), queue_position=places.get(one[0].id)) for one in jobs], total
+        made = await self._made([job for job, _ in jobs])
+        return [
+            replace(self._view(job, files, made.get(job.id)), queue_position=places.get(job.id))
+            for job, files in jobs
+        ], total
+
+    async def _made(self, jobs: Sequence[Job]) -> dict[str, tuple[Conversion, ...]]:
+        """The conversions of those that have ended, which are in memory no more: one question for all of
+        them, and none for a list that is asked for again.
+        """
+        ended = {x.id: x.updated_at for x in jobs if x.has_ended and not self._conversions.of(x.id)}
+        known = {x: self._remembered[x] for x in ended if self._remembered.get(x, ("",))[0] == ended[x]}
+        if missing := [x for x in ended if x not in known]:
+            found = await self._db.read(rows.of, missing)
+            known |= {job_id: (ended[job_id], some) for job_id, some in found.items()}
+        self._remembered = known if len(known) <= REMEMBERED else {}
+        return {job_id: some for job_id, (_, some) in known.items()}
 
     def _ready(self) -> list[str]:
         """Those that can be watched and have not ended."""
