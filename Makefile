@@ -1,13 +1,14 @@
 # make demo   see it work, on this machine alone
 # make test   everything CI checks
 # make bench  measurements, by hand
+# make dist   the wheel and the sdist, in dist/
 
 VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: demo test lint format bench clean
+.PHONY: demo test lint format bench dist clean
 
 demo: $(VENV)/htdl.stamp
 	$(BIN)/htdl demo
@@ -26,6 +27,9 @@ format: $(VENV)/dev.stamp
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.bench
+
+dist: $(VENV)/dev.stamp
+	$(BIN)/python -m hatchling build
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
