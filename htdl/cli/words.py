@@ -135,7 +135,7 @@ def waits_for(job: JobObject) -> str:
 
 
 def left_out(shown: int, more: int, hint: str) -> str:
-    """"12 of 10,234 shown; all of them: htdl status --all" """
+    """ "12 of 10,234 shown; all of them: htdl status --all" """
     return f"{shown:,} of {shown + more:,} shown; all of them: {hint}"
 
 

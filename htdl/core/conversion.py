@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from htdl.config import Conversion as Settings
 from htdl.jobs import Wanted
-from htdl.media.convert import convert, flush, part_for
+from htdl.media.convert import Place, convert, part_for
 from htdl.media.plan import ORIGINAL, Effort, Plan, Target, plan
 from htdl.media.probe import Probe, probe, refuse_fake
 from htdl.media.progress import Progress
@@ -71,49 +71,37 @@ async def check_beginning(folder: Path, path: str) -> None:
 
 
 async def perform(
-    task: Task, prepared: Prepared, progress: Callable[[Progress], None], is_waiting: Callable[[], bool]
+    task: Task,
+    prepared: Prepared,
+    progress: Callable[[Progress], None],
+    is_waiting: Callable[[], bool],
+    place: Place,
 ) -> None:
-    """Make the target, and put it in place whole.  What plays as it is is linked there, or copied.
+    """Make the target, and have it put in `place` whole.  What plays as it is is linked there, or copied.
 
-    Raises ConversionFailed, DiskFull, OSError.
+    Raises ConversionFailed, DiskFull, OSError, and what `place` raises.
     """
     await asyncio.to_thread(_make_folders, task)
     part = part_for(task.target, task.temp, task.name)
     if prepared.plan.effort is Effort.NONE:
-        await _place(task.original, task.target, part, progress)
+        try:
+            await _link(task.original, part, progress)
+            await place(part)
+        finally:
+            await asyncio.to_thread(part.unlink, missing_ok=True)
         return
     await convert(
         prepared.tools,
         task.source,
         prepared.plan,
-        task.target,
         part,
+        place,
         duration=prepared.probe.duration,
         progress=progress,
         stall_seconds=task.stall_seconds,
         is_waiting=is_waiting,
         hls=task.playlist,
     )
-
-
-def target_of(folder: Path, path: str, suffix: str, is_taken: Callable[[Path], bool]) -> Path:
-    """Where the result of the video at `path` of a torrent goes; `suffix` is empty for one that stays as it
-    is.  Another name where the first is taken: "Film (2).mp4".
-    """
-    name = PurePosixPath(path)
-    ending = suffix or name.suffix
-    for number in range(1, 1000):
-        again = f" ({number})" if number > 1 else ""
-        stem = name.stem.encode()[: 240 - len(again) - len(ending)].decode(errors="ignore")
-        if not is_taken(target := folder / f"{stem}{again}{ending}"):
-            return target
-    raise FileExistsError(f"{folder} holds too many files called {name.stem}")
-
-
-def fits(output: str, folder: Path, path: str, suffix: str) -> bool:
-    """Whether an earlier result may be replaced by one that goes to `folder`; the rest as in `target_of`."""
-    earlier = Path(output)
-    return earlier.parent == folder and earlier.suffix == (suffix or PurePosixPath(path).suffix)
 
 
 def show_folder(temp: Path, name: str) -> Path:
@@ -139,19 +127,13 @@ def _make_folders(task: Task) -> None:
         folder.mkdir(parents=True, exist_ok=True)
 
 
-async def _place(original: Path, target: Path, part: Path, progress: Callable[[Progress], None]) -> None:
-    if target.exists() and target.samefile(original):
-        return
+async def _link(original: Path, part: Path, progress: Callable[[Progress], None]) -> None:
+    """What plays as it is takes no room where it can have a second name."""
+    await asyncio.to_thread(part.unlink, missing_ok=True)
     try:
-        await asyncio.to_thread(part.unlink, missing_ok=True)
-        try:
-            os.link(original, part, follow_symlinks=False)
-        except OSError:  # another file system, or one without links
-            await _copy(original, part, progress)
-        os.replace(part, target)  # noqa: PTH105 - not in a thread: it happens wholly or not at all
-        await asyncio.to_thread(flush, target.parent)
-    finally:
-        await asyncio.to_thread(part.unlink, missing_ok=True)
+        await asyncio.to_thread(os.link, original, part, follow_symlinks=False)
+    except OSError:  # another file system, or one without links
+        await _copy(original, part, progress)
 
 
 async def _copy(original: Path, part: Path, progress: Callable[[Progress], None]) -> None:

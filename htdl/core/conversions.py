@@ -27,6 +27,7 @@ from htdl.core.conversion import Prepared, Task
 from htdl.core.feeding import Feeding
 from htdl.core.lanes import Candidate
 from htdl.core.links import Links
+from htdl.core.naming import Naming
 from htdl.core.shelf import Shelf
 from htdl.core.streams import Streams
 from htdl.core.work import Work, Workshop
@@ -85,7 +86,7 @@ class Conversions:
         self.shop = Workshop(db, book, clock)
         self.feeding = Feeding(streams.feed)
         self._work: dict[str, dict[int, Work]] = {}  # by job and file
-        self._naming = asyncio.Lock()  # one at a time chooses a name
+        self._naming = Naming(db, book, shelf, config, lambda: (x.record.output for _, _, x in self._all()))
         self._is_swept = False
         self._looking = 0  # so many are looked at just now
         self._resting: set[str] = set()  # jobs of which nothing is made just now
@@ -180,8 +181,9 @@ class Conversions:
         """Remove what was made of a job, and forget that it was."""
         if job.id in self._work:
             await self._leave(job.id)
-        made = await self._own(job)
-        made -= {str(Path(job.save_path) / x.path) for x in await self._book.files_of(job)}
+        made = set(await self._naming.own(job)) - {
+            str(Path(job.save_path) / x.path) for x in await self._book.files_of(job)
+        }
         outputs = [Path(x) for x in made]
         for path in outputs:
             if path.is_relative_to(self._config().storage.base_path):
@@ -197,10 +199,6 @@ class Conversions:
 
         await self._db.run(forget)
         self._work.pop(job.id, None)
-
-    async def _own(self, job: Job) -> set[str]:
-        """Paths of what was made of a job, whatever its records say: another file may be there by now."""
-        return {x.path for x in await self._db.read(cache.of) if x.job_id == job.id}
 
     @contextlib.asynccontextmanager
     async def renewed(self, job_id: str) -> AsyncIterator[None]:
@@ -314,37 +312,19 @@ class Conversions:
             return
         work.is_early_over = prepared.probe.duration is None or not prepared.plan.while_downloading
         if not (source.is_url and work.is_early_over):
-            async with self._naming:
-                await self._decide(job, file, work, prepared)
+            await self._decide(job, file, work, prepared)
         elif prepared.plan.effort is Effort.NONE:  # who watches need not wait for more to know it
             await self.shop.note(job, work, effort=prepared.plan.effort.value, reason=prepared.plan.reason)
 
     async def _decide(self, job: Job, file: JobFile, work: Work, prepared: Prepared) -> None:
-        plan, config = prepared.plan, self._config()
-        output = work.record.output
-        asked = (job.wanted.output if job.wanted else "") or config.storage.base_path / job.video_id
-        folder = Path(asked)
-        is_ours = output is None or not os.path.lexists(output) or output in await self._own(job)
-        if output is None or not is_ours or not conversion.fits(output, folder, file.path, plan.suffix):
-            output = str(
-                await asyncio.to_thread(
-                    conversion.target_of,
-                    folder,
-                    file.path,
-                    plan.suffix,
-                    await self._is_taken(job),
-                )
-            )
-        log.info("to convert job=%s file=%d effort=%s: %s", job.id, file.index, plan.effort, plan.reason)
-        await self.shop.note(job, work, effort=plan.effort.value, reason=plan.reason, output=output)
-        work.prepared = prepared
+        plan = prepared.plan
 
-    async def _is_taken(self, job: Job) -> Callable[[Path], bool]:
-        """Says whether something is there, or is to be.  It may be asked in a thread."""
-        planned = {work.record.output for _, _, work in self._all()}
-        planned |= {x.output for some in (await self._db.read(rows.living)).values() for x in some}
-        planned |= {str(Path(job.save_path) / x.path) for x in self._book.files.get(job.id, ())}
-        return lambda target: str(target) in planned or os.path.lexists(target)
+        async def note(output: str) -> None:
+            await self.shop.note(job, work, effort=plan.effort.value, reason=plan.reason, output=output)
+
+        log.info("to convert job=%s file=%d effort=%s: %s", job.id, file.index, plan.effort, plan.reason)
+        await self._naming.choose(job, file, plan.suffix, work.record.output, note)
+        work.prepared = prepared
 
     # --- running ---
 
@@ -390,7 +370,6 @@ class Conversions:
         await self.shop.note(
             job, work, status=ConversionState.RUNNING, progress=0.0, error_code=None, error_message=None
         )
-        await self._shelf.claim(job, Path(work.record.output or ""))
         await self._make(job, work)
         await self._finish(job, work)
 
@@ -422,7 +401,14 @@ class Conversions:
             is_whole = self._streams.is_whole(self._newest(job), file)
             return not is_whole and self.feeding.is_hungry(job.id, file.index)
 
-        await conversion.perform(task, work.prepared, lambda x: self._on_progress(job, work, x), is_waiting)
+        async def place(part: Path) -> Path:
+            return await self._naming.put(
+                job, file, part, Path(output), lambda name: self.shop.note(job, work, output=name)
+            )
+
+        await conversion.perform(
+            task, work.prepared, lambda x: self._on_progress(job, work, x), is_waiting, place
+        )
 
     def _newest(self, job: Job) -> Job:
         """As it is now: a conversion outlasts its download."""
@@ -442,13 +428,13 @@ class Conversions:
 
     async def _finish(self, job: Job, work: Work) -> None:
         index, output = work.record.file_index, work.record.output or ""
-        await self._shelf.keep(self._newest(job), Path(output))
         files = self._book.files.get(job.id, ())
         self._book.note_files(job.id, [replace(x, output=output) if x.index == index else x for x in files])
         await self.shop.note(
             job, work, status=ConversionState.DONE, progress=100.0, completed_at=self._book.now(),
             error_code=None, error_message=None, speed=None, eta_seconds=0,
         )  # fmt: skip
+        self._shelf.listener()
         log.info("converted job=%s file=%d path=%s", job.id, index, output)
 
     def _on_progress(self, job: Job, work: Work, step: Progress) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable
@@ -68,25 +67,18 @@ class Shelf:
         except HtdlError as exc:  # the next reader notes it
             log.debug("not noted as watched path=%s: %s", paths[0], exc)
 
-    async def claim(self, job: Job, path: Path) -> None:
-        """Something is made there: it is this job's, also when a crash comes before `keep`."""
-        await self._put(job, path, 0)
-
-    async def keep(self, job: Job, path: Path) -> None:
-        """Something was made.  It is kept until nobody watches it any more."""
-        await self._put(job, path, (await asyncio.to_thread(path.stat)).st_size)
-        self.listener()
-
-    async def _put(self, job: Job, path: Path, size: int) -> None:
+    async def keep(self, job: Job, path: Path, size: int) -> None:
+        """So many bytes are made there, or will be in a moment: kept until nobody watches them any more.
+        Whether they are pinned is as the job's row says then.
+        """
         video = CachedVideo(
-            path=str(path),
-            job_id=job.id,
-            video_id=job.video_id,
-            bytes=size,
-            last_access=self._book.now(),
-            pinned=job.pinned,
+            path=str(path), job_id=job.id, video_id=job.video_id, bytes=size, last_access=self._book.now()
         )
         await self._db.run(rows.put, video)
+
+    async def forget(self, path: Path) -> None:
+        """What is there is not ours."""
+        await self._db.run(rows.forget, str(path))
 
 
 class Watched(Reading):

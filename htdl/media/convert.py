@@ -12,11 +12,12 @@ import errno
 import os
 import signal
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from htdl.errors import ConversionFailed, DiskFull, HtdlError
+from htdl.media import placing
 from htdl.media.plan import Plan
 from htdl.media.probe import Probe, probe, words_about
 from htdl.media.process import Finished, Limits, run
@@ -26,6 +27,8 @@ from htdl.media.tools import Tools
 
 MEMORY = 16 << 30  # of address space; a 1080p encoding takes 0.5 GB of memory, 8K some 16 times that
 SLACK_SECONDS, SLACK_SHARE = 2.0, 0.01  # by which a result may be longer or shorter than its source
+
+Place = Callable[[Path], Awaitable[Path]]  # puts a whole file in its place, and says where that is
 
 _SPARE_BYTES = 1 << 30
 _HINT = "the source is untouched: `htdl retry` tries once more"
@@ -56,8 +59,8 @@ async def convert(
     tools: Tools,
     source: Source,
     plan: Plan,
-    target: Path,
     part: Path,
+    place: Place,
     *,
     duration: float | None,
     progress: Callable[[Progress], None],
@@ -65,15 +68,15 @@ async def convert(
     is_waiting: Callable[[], bool] = lambda: False,
     hls: Path | None = None,
 ) -> Converted:
-    """Makes `target` of `source`; and for who watches meanwhile the playlist `hls`, its segments beside it.
+    """Makes `part` of `source`; and for who watches meanwhile the playlist `hls`, its segments beside it.
 
-    `part` (see `part_for`) is overwritten, and never left behind.  `target` is overwritten too: the caller
-    chose a name that is free.  The playlist stays as far as it came; its folder, made if need be, has no % in
+    `part` (see `part_for`) is overwritten, and never left behind: once it is whole, right and on the disk,
+    `place` gives it its name.  The playlist stays as far as it came; its folder, made if need be, has no % in
     its name.  `duration` is the source's, None where it is not known.  Without a step forward for
     `stall_seconds` it hangs, and is ended; the time while `is_waiting` (for bytes to arrive) does not count.
     Of one that has no room `progress` hears at last how many bytes were made.
 
-    Raises ConversionFailed (conversion_failed) or DiskFull.
+    Raises ConversionFailed (conversion_failed), DiskFull, and what `place` raises.
     """
     clock = asyncio.get_running_loop().time
     began = clock()
@@ -86,15 +89,14 @@ async def convert(
                 watch.tell_size(await asyncio.to_thread(_size, part, hls))
             raise failure
         made = await _checked(tools, source, plan, part, duration)
-        await asyncio.to_thread(flush, part)
-        os.replace(part, target)  # noqa: PTH105 - not in a thread: it happens wholly or not at all
-        await asyncio.to_thread(flush, target.parent)
-        size = target.stat().st_size
+        await asyncio.to_thread(placing.flush, part)
+        size = part.stat().st_size
+        path = await place(part)
     except OSError as exc:
         raise _mapped(exc, source) from exc
     finally:
         await asyncio.to_thread(part.unlink, missing_ok=True)
-    return Converted(path=target, bytes=size, seconds=clock() - began, probe=made)
+    return Converted(path=path, bytes=size, seconds=clock() - began, probe=made)
 
 
 class _Watch:
@@ -237,12 +239,3 @@ def _disk_full(source: Source) -> DiskFull:
         f"the disk is full: there is no room for the conversion of {source.name}",
         hint="free some space: it begins again by itself",
     )
-
-
-def flush(path: Path) -> None:
-    """Onto the disk; of a folder, its names."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

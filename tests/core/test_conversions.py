@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from htdl.core import work
-from htdl.jobs import Conversion, ConversionState, Job, State
+from htdl.jobs import Conversion, ConversionState, Job, State, Wanted
+from htdl.store import cache
 from htdl.torrent.api import Finished
 from tests.clips import clip
 from tests.core.examples import NOW, new_job, new_metadata
@@ -88,6 +89,40 @@ async def test_one_for_which_the_disk_was_full_waits_for_what_it_had_used(
 )
 def test_what_a_whole_film_needs_by_what_a_part_took(used: int, progress: float, bytes_: int) -> None:
     assert work.needed(used, progress) == pytest.approx(bytes_, abs=1)
+
+
+async def test_what_somebody_puts_in_its_place_meanwhile_stays(tmp_path: Path, clips: Path) -> None:
+    settings = {"enabled": True, "ffmpeg_path": str(slow(tmp_path, 4))}
+    async with running_world(tmp_path, conversion=settings) as world:
+        job = await arrived(world, clip(clips, "mkv"))
+        begun = await one(world, job, lambda x: x.status is ConversionState.RUNNING)
+        theirs = Path(str(begun.output))
+        theirs.parent.mkdir(parents=True, exist_ok=True)
+        theirs.write_text("mine")
+        done = await one(world, job, lambda x: x.status is ConversionState.DONE)
+        kept = await world.db.read(cache.of)
+    assert theirs.read_text() == "mine"
+    ours = Path(str(done.output))
+    assert ours == theirs.with_stem("film (2)")
+    assert [(x.path, x.bytes) for x in kept] == [(str(ours), ours.stat().st_size)]
+    assert sorted(theirs.parent.iterdir()) == sorted([theirs, ours])
+
+
+async def test_an_earlier_result_is_replaced_but_not_one_that_was_changed(
+    tmp_path: Path, clips: Path
+) -> None:
+    async with running_world(tmp_path, conversion={"enabled": True}) as world:
+        job = await arrived(world, clip(clips, "mkv"))
+        first = Path(str((await one(world, job, lambda x: x.status is ConversionState.DONE)).output))
+        await world.until_status(job.id, State.COMPLETED)
+        for change, names in ((b"", ["film.mp4"]), (b"more", ["film (2).mp4", "film.mp4"])):
+            first.write_bytes(first.read_bytes() + change)
+            inode = first.stat().st_ino
+            await world.service.convert(job.id, Wanted())
+            await one(world, job, lambda x: x.status is ConversionState.DONE)
+            await world.until_status(job.id, State.COMPLETED)
+            assert sorted(x.name for x in first.parent.iterdir()) == names
+            assert (first.stat().st_ino == inode) is bool(change)
 
 
 async def test_a_database_in_use_makes_none_get_stuck(

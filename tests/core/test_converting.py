@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from htdl.config import Conversion as Settings
-from htdl.core import conversion, converting
+from htdl.core import conversion, converting, naming
 from htdl.core.schedule import Action, Cancel, Complete, Convert, Facts, Fail, Limits, Pause, Queue, decide
 from htdl.core.service import Service
 from htdl.errors import BadRequest, ConversionFailed, Refused
@@ -101,7 +101,7 @@ def test_who_asks_for_a_conversion_gets_one_where_files_are_kept_as_they_are() -
 def test_an_earlier_result_is_replaced_by_one_of_its_kind_in_its_place(
     output: str, suffix: str, is_so: bool
 ) -> None:
-    assert conversion.fits(output, Path("/videos/7"), "a/film.mkv", suffix) is is_so
+    assert naming.fits(output, Path("/videos/7"), "a/film.mkv", suffix) is is_so
 
 
 @pytest.mark.parametrize(

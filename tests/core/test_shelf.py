@@ -8,8 +8,9 @@ from pathlib import Path
 
 from htdl.core.book import Book
 from htdl.core.shelf import REST_SECONDS, TOUCH_SECONDS, Shelf
-from htdl.jobs import CachedVideo
+from htdl.jobs import CachedVideo, State
 from htdl.store import cache
+from tests.core.examples import new_job
 from tests.core.world import World, open_world
 
 START = datetime(2024, 5, 31, 12, tzinfo=UTC)
@@ -67,3 +68,19 @@ async def until_noted(world: World, at: datetime) -> None:
     async with asyncio.timeout(5.0):
         while (await world.db.read(cache.of))[0].last_access != noted:  # noqa: ASYNC110 - a row tells nobody
             await asyncio.sleep(0.005)
+
+
+async def test_what_is_kept_is_pinned_as_its_job_is_by_then(tmp_path: Path) -> None:
+    async with open_world(tmp_path) as world:
+        shelf = new_shelf(world, Clock())
+        before = new_job(1, status=State.COMPLETED, pinned=True)
+        await world.put(before)
+        for is_pinned in (True, False):
+            await world.book.change(
+                before.id, pinned=is_pinned, also=lambda db: cache.pin(db, before.id, False)
+            )
+            await shelf.keep(before, Path(PATH), 7)
+            [row] = await world.db.read(cache.of)
+            assert (row.pinned, row.bytes) == (is_pinned, 7)
+        await shelf.forget(Path(PATH))
+        assert await world.db.read(cache.of) == []

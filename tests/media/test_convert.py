@@ -53,12 +53,15 @@ class Bench:
             self.tools,
             self.source,
             self.plan,
-            self.target,
             part_for(self.target, self.folder, "job"),
+            self.place,
             progress=self.steps.append,
             is_waiting=lambda: self.is_waiting,
             **arguments,  # type: ignore[arg-type]
         )
+
+    async def place(self, part: Path) -> Path:
+        return part.rename(self.target)
 
     def by(self, script: str) -> Bench:
         """With this script for an ffmpeg."""
