@@ -211,7 +211,7 @@ def test_one_that_hangs_while_its_film_arrives_is_ended_and_tried_again(
     os.kill(pid, signal.SIGSTOP)
     until(lambda: not is_alive(pid), 20, daemon.log()[-2000:])
     assert daemon.client.job(job.id).status is State.DOWNLOADING
-    assert "it hung: nothing came out of it for 1 s" in daemon.log()
+    until(lambda: "it hung: nothing came out of it for 1 s" in daemon.log())
     done = in_state(daemon, job.id, State.COMPLETED)
     assert done.conversion
     assert (done.conversion.attempts, done.conversion.status) == (1, ConversionState.DONE)
