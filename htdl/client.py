@@ -28,10 +28,20 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote, urlencode
 
 from htdl import paths, wire
-from htdl.errors import BadRequest, HtdlError, JobFailed, NoDaemon, NoSuchJob, Refused, TimedOut
+from htdl.errors import (
+    BadRequest,
+    ConversionFailed,
+    HtdlError,
+    JobFailed,
+    NoDaemon,
+    NoSuchJob,
+    Refused,
+    TimedOut,
+)
 from htdl.events import Kind
 from htdl.jobs import (
     AddRequest,
+    ConversionState,
     FileRequest,
     Finding,
     Health,
@@ -339,7 +349,8 @@ class Client:
         """Return when the job can be watched (`ready`), is whole (`downloaded`), or is whole and converted
         (`completed`).  A restart of the daemon does not disturb it.
 
-        Raises TimedOut, JobFailed when the job ended otherwise, and NoSuchJob.
+        Raises TimedOut, ConversionFailed when its conversion failed, JobFailed when it ended otherwise, and
+        NoSuchJob.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         for event in self._follow((job_id,), _PATIENCE_SECONDS, deadline):
@@ -347,10 +358,7 @@ class Client:
             if is_reached(job, until):
                 return job
             if job.has_ended:
-                raise JobFailed(
-                    f"job {job.id[:8]} is {job.status}: {_why_not(job)}",
-                    hint=f"begin it again with: htdl retry {job.id[:8]}",
-                )
+                raise _end_of(job)
         raise AssertionError("a patient stream ends by an error")
 
     # For a video application
@@ -551,8 +559,23 @@ def is_reached(job: JobInfo, until: Until) -> bool:
     if job.status is State.COMPLETED:
         return can_be_watched  # else its files were removed
     if until == "downloaded":
-        return job.status is State.CONVERTING
+        return job.status is State.CONVERTING or (job.progress == 100 and _is_unconverted(job))
     return until == "ready" and not job.has_ended and can_be_watched
+
+
+def _is_unconverted(job: JobInfo) -> bool:
+    """Whether it is its conversion that failed the job."""
+    failed = {x.error_code for x in job.conversions if x.status is ConversionState.FAILED}
+    return job.status is State.FAILED and job.error_code in failed | ConversionFailed.codes
+
+
+def _end_of(job: JobInfo) -> HtdlError:
+    """What a job's end is to one who waits for another."""
+    hint = f"begin it again with: htdl retry {job.id[:8]}"
+    if _is_unconverted(job):
+        words = f"the conversion of job {job.id[:8]} failed: {job.error_message}"
+        return ConversionFailed(words, hint=hint, code=job.error_code)
+    return JobFailed(f"job {job.id[:8]} is {job.status}: {_why_not(job)}", hint=hint)
 
 
 def _why_not(job: JobInfo) -> str:

@@ -68,6 +68,7 @@ class TimedOut(HtdlError):
 
 class ConversionFailed(HtdlError):
     code = "conversion_failed"
+    codes = frozenset({"bad_media", "conversion_failed", "no_ffmpeg"})  # that nothing else has
     exit_code = 8
 
 

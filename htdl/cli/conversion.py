@@ -10,10 +10,10 @@ from typing import Any
 
 from htdl.cli import units
 from htdl.cli.words import JobObject, printable
+from htdl.errors import ConversionFailed
 
 Conversion = Mapping[str, Any]
 
-_CODES = frozenset({"bad_media", "conversion_failed", "no_ffmpeg"})  # of nothing but a conversion
 INSTALL = "pip install 'htdl[ffmpeg]'"
 NO_ROOM = "the conversion waits for room on the disk"
 _EFFORTS = {
@@ -92,7 +92,9 @@ def has_failed(job: JobObject) -> bool:
     code = job.get("error_code")
     if job["status"] != "FAILED" or not code:
         return False
-    return code in _CODES or any(x["status"] == "FAILED" and x["error_code"] == code for x in known(job))
+    return code in ConversionFailed.codes or any(
+        x["status"] == "FAILED" and x["error_code"] == code for x in known(job)
+    )
 
 
 def state(one: Conversion) -> str:

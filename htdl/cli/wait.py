@@ -13,7 +13,7 @@ from htdl.cli.app import App
 from htdl.cli.follow import GONE_SECONDS
 from htdl.cli.options import as_json, duration, examples, job_ids
 from htdl.cli.output import path_text
-from htdl.errors import ConversionFailed, HtdlError, JobFailed, NoDaemon, TimedOut
+from htdl.errors import ConversionFailed, HtdlError, NoDaemon, TimedOut
 
 if TYPE_CHECKING:
     from htdl.client import Until
@@ -111,12 +111,8 @@ def _is_reached(app: App, job_id: str, until: Until, deadline: float | None) -> 
         app.client.wait(job_id, until, max(0.0, left))
     except TimedOut:
         return False
-    except JobFailed as exc:
-        job = app.job(job_id)
-        if not conversion.has_failed(job):
-            raise
-        if until != "downloaded" or job["progress"] < 100:
-            raise _not_converted(job) from exc
+    except ConversionFailed as exc:
+        raise _not_converted(app.job(job_id)) from exc
     return True
 
 

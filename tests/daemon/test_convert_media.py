@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from htdl.errors import ConversionFailed
 from htdl.jobs import ConversionState, State
 from htdl.wire import JobInfo
 from tests.clips import clip
@@ -251,6 +252,12 @@ def test_half_a_film_is_not_taken_for_the_whole(make_daemon: Make, swarm: Swarm,
     assert "of 0:20 came out" in (job.error_message or "")
     assert [x.attempts for x in job.conversions] == [2]
     assert job.file_path == str(Path(job.save_path, job.files[0].path)), "what there is can be watched"
+    with pytest.raises(ConversionFailed, match="of 0:20 came out") as failed:
+        daemon.client.wait(job.id, timeout=10)
+    assert (failed.value.exit_code, failed.value.code) == (8, "conversion_failed")
+    assert daemon.client.wait(job.id, "downloaded", timeout=10).id == job.id
+    assert daemon.htdl("wait", job.id).returncode == 8
+    assert daemon.htdl("wait", "--for", "downloaded", job.id).returncode == 0
     assert results(daemon) == leftovers(daemon) == []
 
 
