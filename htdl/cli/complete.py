@@ -11,17 +11,21 @@ out; no other needs care here, for each shell quotes what it inserts.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem, ShellComplete
 
+from htdl import paths
 from htdl.cli import words
 from htdl.cli.app import App
-from htdl.errors import HtdlError
+from htdl.cli.holder import holder
+from htdl.errors import HtdlError, NoDaemon
 
 PATIENCE_SECONDS = 0.3  # for one answer of the daemon
 MOST_JOBS = 200  # more than a person reads
@@ -32,7 +36,9 @@ _ENDED = ("COMPLETED", "FAILED", "CANCELLED")
 # Which jobs a verb can do anything to; all of them where it is not named.
 _STATES: dict[str | None, Sequence[str]] = {
     "cancel": _LIVING,
+    "limit": _LIVING,
     "pause": ("PENDING", "DOWNLOADING", "CONVERTING"),
+    "priority": _LIVING,
     "resume": ("PAUSED",),
     "retry": _ENDED,
     "remove": _ENDED,
@@ -89,7 +95,12 @@ def source_of(parameter: click.Parameter) -> Source | None:
     """What offers the values of this argument or option, where click alone does not know them."""
     if isinstance(parameter, click.Option):
         return next((_OPTIONS[name] for name in parameter.opts if name in _OPTIONS), None)
-    return _ARGUMENTS.get(parameter.metavar or "")
+    named = re.findall(r"\w+", parameter.metavar or "")
+    sources = [_ARGUMENTS[word] for word in dict.fromkeys(named) if word in _ARGUMENTS]
+    choices = [word for word in named if word.islower()]
+    if choices:
+        sources.append(lambda asked: (Item(x) for x in choices if x.startswith(asked.word)))
+    return _all_of(sources) if sources else None
 
 
 class _Offered(click.types.StringParamType):
@@ -102,7 +113,6 @@ class _Offered(click.types.StringParamType):
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Item]:
         whole = ctx.find_root().params
         app = App(os.environ, config=whole["config"], socket=whole["socket"])
-        app.client.timeout = PATIENCE_SECONDS
         return list(self._source(Asked(app, ctx.command.name or "", self._before, incomplete)))
 
 
@@ -130,10 +140,30 @@ def _jobs(asked: Asked) -> Iterator[Item]:
 
 
 def _listed(asked: Asked) -> list[dict[str, Any]]:
+    """As many as a person reads, and else the one that is meant."""
     try:
-        return asked.app.jobs(_STATES.get(asked.verb, ()), MOST_JOBS)[0]
-    except HtdlError:  # nobody answers
+        app = _asking(asked.app)
+        jobs, total = app.jobs(_STATES.get(asked.verb, ()), MOST_JOBS)
+        is_far = total > MOST_JOBS and asked.word and not any(x["id"].startswith(asked.word) for x in jobs)
+        return [app.job(asked.word)] if is_far else jobs
+    except HtdlError:  # nobody answers, or nothing begins so
         return []
+
+
+def _asking(app: App) -> App:
+    """The app, for a question that starts no daemon: a socket of systemd's does that for whoever connects.
+
+    Raises NoDaemon where none runs.
+    """
+    if "HTDL_SOCKET" not in app.environ and holder(app) is None:
+        from htdl.cli.systemctl import SERVICE, Systemd
+
+        is_there = paths.SYSTEM_SOCKET.exists()
+        if not is_there or Systemd(of_user=False, environ=app.environ).units()[SERVICE].active != "active":
+            raise NoDaemon("no daemon runs")
+        app = App(app.environ, config=None, socket=paths.SYSTEM_SOCKET)
+    app.client.timeout = PATIENCE_SECONDS
+    return app
 
 
 def _files(asked: Asked) -> Iterator[Item]:
@@ -165,7 +195,7 @@ def _files_of(asked: Asked, name: str) -> list[tuple[int, str]]:
         return list(torrent_files.read(Path(name).expanduser()))
     if name == asked.verb or name.startswith("-") or asked.verb == "add":
         return []
-    return [(file["index"], file["path"]) for file in asked.app.job(name)["files"]]
+    return [(file["index"], file["path"]) for file in _asking(asked.app).job(name)["files"]]
 
 
 def _torrents(asked: Asked) -> Iterator[Item]:
@@ -180,24 +210,11 @@ def _folders(asked: Asked) -> Iterator[Item]:
     yield Item(asked.word, type="dir")
 
 
-def _both(first: Source, second: Source) -> Source:
-    def both(asked: Asked) -> Iterator[Item]:
-        yield from first(asked)
-        yield from second(asked)
-
-    return both
+def _all_of(sources: Sequence[Source]) -> Source:
+    return lambda asked: chain.from_iterable(source(asked) for source in sources)
 
 
 _KINDS = {"file": "files", "dir": "dirs", "torrent": "torrents"}
-# By what the help calls them.
-_ARGUMENTS: dict[str, Source] = {
-    "ID": _jobs,
-    "ID...": _jobs,
-    "[ID]...": _jobs,
-    "JOB...": _jobs,
-    "[JOB]...": _jobs,
-    "SOURCE...": _torrents,
-    "ID|SOURCE": _both(_torrents, _jobs),
-    "FILE|JOB...": _both(_paths, _jobs),
-}
+# By what the help calls them: SOURCE..., FILE|JOB...
+_ARGUMENTS: dict[str, Source] = {"ID": _jobs, "JOB": _jobs, "SOURCE": _torrents, "FILE": _paths}
 _OPTIONS: dict[str, Source] = {"--file": _files, "--output": _folders, "--before": _jobs}

@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
 import tomllib
@@ -74,6 +75,11 @@ def test_the_values_of_a_parameter_are_offered(name: str, found: click.Command) 
         if OFFERED.search(one.metavar or "") and not MADE_UP & set(one.opts):
             known = isinstance(one.type, click.Choice | click.Path) or complete.source_of(one)
             assert known, f"{name} {one.opts}: say in complete.py what is offered for {one.metavar}"
+
+
+def test_the_words_of_an_argument_are_offered(offline: Daemon) -> None:
+    asked = offline.htdl("completion", "zsh", "--", "htdl", "priority", "3f2a", "")
+    assert asked.stdout.split() == ["high", "normal", "low"]
 
 
 def test_nonsense_offers_nothing() -> None:
@@ -177,6 +183,21 @@ def test_nobody_answers_and_nobody_is_started(offline: Daemon) -> None:
         assert result.stdout.strip() in {"", "torrents"}
         assert result.stderr == ""
     assert not offline.state.exists()
+
+
+def test_a_socket_of_systemd_is_not_touched(offline: Daemon) -> None:
+    """Who connects to it starts the daemon."""
+    runtime = offline.socket.parents[1]
+    (runtime / "htdl").mkdir(parents=True)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(runtime / "htdl" / "htdl.sock"))
+        listener.listen()
+        listener.setblocking(False)
+        del offline.env["HTDL_SOCKET"]
+        offline.env["XDG_RUNTIME_DIR"] = str(runtime)
+        assert offline.htdl("completion", "bash", "--", "htdl pause ").stdout == "\n"
+        with pytest.raises(BlockingIOError):
+            listener.accept()
 
 
 @pytest.fixture(scope="module")
