@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes.util
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from tests.daemon.downloads import in_state
 from tests.daemons import Daemon
 from tests.probing import probed
 from tests.swarm import Swarm
+from tests.tools import require
 from tests.waiting import until
 
 
@@ -28,8 +28,9 @@ from tests.waiting import until
 def confined(tmp_path: Path) -> Iterator[Daemon]:
     if os.geteuid() != 0 or not sys.platform.startswith("linux"):
         pytest.skip("only root can take from a process what the unit takes from it")
-    if not shutil.which("systemd-analyze") or not ctypes.util.find_library("seccomp"):
-        pytest.skip("systemd-analyze or libseccomp is not installed")
+    require("systemd-analyze")
+    if not ctypes.util.find_library("seccomp"):
+        pytest.skip("libseccomp is not installed")
     unit = tmp_path / "htdl.service"
     files = unit_files.system(Wanted(command=("htdl",)), Path("/"))
     unit.write_text(next(x.text for x in files if x.path.name == unit.name))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -19,6 +19,7 @@ from htdl.daemon.systemd import Notifier, watchdog_seconds
 from htdl.errors import HtdlError
 from htdl.jobs import Health, Job, State
 from tests.daemons import Daemon
+from tests.tools import require
 from tests.waiting import until
 
 RUN = [sys.executable, "-m", "htdl", "daemon", "run"]
@@ -68,15 +69,16 @@ class Supervisor:
         return self.daemon.process
 
     def told(self, words: str) -> str:
-        """The first message that holds these words, once it has come; those before it are forgotten."""
+        """The first message that holds these words, once it has come; it is told once."""
         return until(lambda: self._next(words), what=f"{words}; heard {self.heard}\n{self.daemon.log()}")
 
     def _next(self, words: str) -> str:
-        try:
+        with contextlib.suppress(TimeoutError):
             self.heard.append(self.ear.recv(4096).decode())
-        except TimeoutError:
-            return ""
-        return self.heard[-1] if words in self.heard[-1] else ""
+        found = next((x for x in self.heard if words in x), "")
+        if found:
+            self.heard.remove(found)
+        return found
 
     def end(self) -> None:
         self.daemon.end()
@@ -107,8 +109,6 @@ def test_the_life_of_a_service(supervisor: Supervisor) -> None:
     assert daemon.client.health().pid == process.pid
 
     daemon.client.add("a" * 40, paused=True)
-    supervisor.told("STATUS=1 paused")
-
     assert daemon.client.reload()["changed"] == []
     moment = supervisor.told("RELOADING=1").splitlines()[1]
     assert moment.startswith("MONOTONIC_USEC=")
@@ -116,6 +116,7 @@ def test_the_life_of_a_service(supervisor: Supervisor) -> None:
     supervisor.told("READY=1")
 
     assert daemon.htdl("daemon", "run").returncode == 9, "a second one is refused, and not disturbing"
+    supervisor.told("STATUS=1 paused")
     stopped = daemon.htdl("daemon", "stop")
     supervisor.told("STOPPING=1")
     assert process.wait(10) == 0
@@ -143,9 +144,7 @@ def test_a_socket_for_everybody_is_refused(supervisor: Supervisor) -> None:
 
 
 def test_with_systemds_own_activation(tmp_path: Path) -> None:
-    activate = shutil.which("systemd-socket-activate")
-    if activate is None:
-        pytest.skip("systemd-socket-activate is not installed")
+    activate = require("systemd-socket-activate")
     daemon = Daemon(tmp_path / "home")
     daemon.socket.parent.mkdir(mode=0o700)
     old = os.umask(0o077)  # it gives the socket no mode of its own
