@@ -295,7 +295,7 @@ class Client:
 
     def doctor(self) -> list[Finding]:
         """What is well, what is not, and what to do about it."""
-        patient = Client(self.socket, max(self.timeout, _DOCTOR_SECONDS))
+        patient = Client(self.socket, max(self.timeout, _DOCTOR_SECONDS), fallback=self._fallback)
         return [wire.finding(x) for x in patient.request("GET", f"{wire.API}/doctor")[0]]
 
     def config(self) -> dict[str, Any]:

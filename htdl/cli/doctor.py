@@ -7,6 +7,7 @@ import stat
 import textwrap
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,6 +19,9 @@ from htdl.cli.output import is_terminal, json_text
 from htdl.cli.words import printable
 from htdl.errors import BadConfig, HtdlError, NoDaemon
 from htdl.jobs import Finding, Level
+
+if TYPE_CHECKING:
+    from htdl.cli.systemctl import Unit
 
 MARKS = {Level.OK: ("✓", "green"), Level.WARN: ("!", "yellow"), Level.FAIL: ("✗", "red")}
 LONGEST_SOCKET = 107  # unix(7): sun_path holds 108 bytes, the last of them 0
@@ -49,7 +53,7 @@ def command(app: App, as_json: bool) -> int:
     else 3 when no daemon answers: then it looks at what can be seen without one.
     """
     mine, is_there = _daemon(app)
-    found = [*mine, *_configuration(app), *_socket(app.socket), *_service(app)]
+    found = [*mine, *_configuration(app), *_socket(app.client.socket), *_service(app)]
     found += [] if is_there else _last_words(app)
     found += _told(app) if is_there else _without_a_daemon(app)
     if as_json:
@@ -139,34 +143,26 @@ def _socket(path: Path) -> list[Finding]:
 
 
 def _service(app: App) -> list[Finding]:
-    """The systemd unit, where one is installed."""
-    import shutil
-    import subprocess
+    """The units of systemd, where one is installed."""
+    from htdl.cli.systemctl import SERVICE, Systemd
 
-    systemctl = shutil.which("systemctl", path=app.environ.get("PATH"))
-    if systemctl is None:
-        return []
     found = []
-    for scope in ("--user", "--system"):
-        asked = [systemctl, scope, "show", "htdl.service", "--property=LoadState,ActiveState,Result"]
+    for systemd in (Systemd(True, app.environ), Systemd(False, app.environ)):
         try:
-            done = subprocess.run(asked, capture_output=True, text=True, timeout=5, env=dict(app.environ))  # noqa: S603  no word of it is from outside
-        except (OSError, subprocess.TimeoutExpired):
+            unit = systemd.units().get(SERVICE)
+        except HtdlError:  # there is no systemd
             continue
-        fields = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
-        if fields.get("LoadState") == "loaded":
-            found.append(_unit(scope, fields))
+        if unit and unit.is_known:
+            whose = "yours" if systemd.of_user else "the machine's"
+            found.append(_unit(unit, whose, systemd.spelled("status", SERVICE)))
     return found
 
 
-def _unit(scope: str, fields: dict[str, str]) -> Finding:
-    state, result = fields.get("ActiveState", ""), fields.get("Result", "")
-    if state == "failed":
-        hint = f"journalctl {scope} -u htdl -e" if scope == "--user" else "journalctl -u htdl -e"
-        return Finding(
-            "service", Level.FAIL, f"htdl.service ({scope[2:]}) has failed: {result}", f"see: {hint}"
-        )
-    return Finding("service", Level.OK, f"htdl.service ({scope[2:]}) is {state or 'installed'}")
+def _unit(unit: Unit, whose: str, command: str) -> Finding:
+    if unit.active == "failed":
+        words = f"{whose} has failed" + (f": {unit.says}" if unit.says else "")
+        return Finding("service", Level.FAIL, words, f"see why: {command}")
+    return Finding("service", Level.OK, f"{whose} is {unit.active}, {unit.enabled}")
 
 
 # --- what the daemon sees, or would see

@@ -61,6 +61,20 @@ def test_a_socket_for_everybody_is_told(daemon: Daemon) -> None:
     assert "chmod o=" in found["socket"]["hint"]
 
 
+@pytest.mark.parametrize(("active", "level"), [("failed", "fail"), ("active", "ok")])
+def test_a_service_that_has_failed_is_told(offline: Daemon, active: str, level: str) -> None:
+    """systemd here is a script that says of both its instances what it would."""
+    folder = offline.home / "bin"
+    folder.mkdir()
+    told = f"Id=htdl.service\nLoadState=loaded\nActiveState={active}\nUnitFileState=enabled\n"
+    (folder / "systemctl").write_text(f"#!/bin/sh\nprintf '{told}'\n")
+    (folder / "systemctl").chmod(0o755)
+    offline.env["PATH"] = f"{folder}:{offline.env['PATH']}"
+    code, found = by_name(offline)
+    assert found["service"]["level"] == level
+    assert code == (1 if active == "failed" else 3)
+
+
 @pytest.mark.parametrize("level", list(Level))
 def test_each_line_says_in_words_how_bad_it_is(level: Level) -> None:
     first, *rest = doctor.lines(
