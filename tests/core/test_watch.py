@@ -292,10 +292,11 @@ async def test_a_file_that_cannot_be_put_away_is_not_taken(
     world.knows(A)
     (folder / "added").write_text("a file where the folder is to be")
     (folder / "a.magnet").write_text(A)
-    async with watching(world, folder):
+    async with watching(world, folder) as watch:
         await world.until(lambda: "folder cannot be watched" in caplog.text)
         assert not world.book.living
         (folder / "added").unlink()
+        watch.look()
         await world.until(lambda: names(folder) == {"added/a.magnet"})
     assert len(world.book.living) == 1
 
@@ -307,10 +308,11 @@ async def test_what_is_no_fault_of_the_file_is_tried_again(
     job = await world.add(A)
     await world.book.change(job.id, wish=Wish.CANCEL)  # and no runner ends it yet
     (folder / "a.magnet").write_text(A)
-    async with watching(world, folder):
+    async with watching(world, folder) as watch:
         await world.until(lambda: "cannot take it now" in caplog.text)
         assert names(folder) == {"a.magnet"}
         await world.book.change(job.id, wish=Wish.RUN)
+        watch.look()
         await world.until(lambda: names(folder) == {"added/a.magnet"})
     assert world.book.living.keys() == {job.id}
 
