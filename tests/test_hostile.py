@@ -14,6 +14,7 @@ import pytest
 
 from htdl.client import Client
 from tests.daemons import Daemon
+from tests.swarm import Swarm
 from tests.torrents import make_info, make_torrent, with_files
 from tests.waiting import until
 
@@ -312,3 +313,26 @@ def test_a_url_of_the_local_network_is_not_fetched(shut: Daemon, host: str) -> N
     with serving(lambda connection: asked.append(b"!")) as url:
         refuses(shut, url.replace("127.0.0.1", host))
     assert asked == []
+
+
+# --- links that somebody put where the files will be
+
+
+@pytest.mark.parametrize("knows_files", [True, False])
+def test_nothing_is_written_through_a_planted_link(
+    free: Daemon, swarm: Swarm, tmp_path: Path, knows_files: bool
+) -> None:
+    torrent = swarm.seed({"video.mkv": 100_000})
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    folder = free.downloads / f"planted-{knows_files}"
+    folder.parent.mkdir(exist_ok=True)
+    folder.symlink_to(outside)
+    given = {"torrent": torrent.metainfo} if knows_files else {"source": torrent.magnet}
+    job = free.client.add(**given, video_id=folder.name)
+    failed = until(lambda: (x := free.client.job(job.id)).has_ended and x)
+    assert (failed.status, failed.error_code) == ("FAILED", "io_error")
+    assert "symbolic link" in str(failed.error_message)
+    assert str(folder) in str(failed.error_message)
+    assert list(outside.iterdir()) == []
+    free.client.remove(job.id)

@@ -106,6 +106,9 @@ class Acts:
             self._fault(job, "invalid_torrent", "its saved state is lost; remove it and add it again")
             return
         save_path = Path(job.save_path)
+        paths = [file.path for file in self._book.files.get(job.id, ())]
+        root = self._service.config.torrent.download_path
+        await asyncio.to_thread(payload.reject_links, root, save_path, paths)
         await asyncio.to_thread(save_path.mkdir, parents=True, exist_ok=True)
         self._findings.begin(job.id)
         if job.status is State.PENDING:

@@ -33,6 +33,21 @@ def is_filled(path: Path, size: int) -> bool:
         return exc.errno not in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESPIPE}
 
 
+def reject_links(root: Path, save_path: Path, paths: Iterable[str]) -> None:
+    """Raises OSError (ELOOP) for the first symbolic link between `root` and a file, the file included: the
+    engine would write through it, and somebody else may have put it there.
+    """
+    top = root if save_path.is_relative_to(root) else save_path.parent
+    ways: set[Path] = set()
+    for way in (save_path, *(save_path / path for path in paths)):
+        while way != top and way not in ways:
+            ways.add(way)
+            way = way.parent
+    for way in sorted(ways):
+        if way.is_symlink():
+            raise OSError(errno.ELOOP, "a symbolic link, and nothing is written through one", str(way))
+
+
 def is_whole(save_path: Path, files: Iterable[JobFile]) -> bool:
     """Whether all that is wanted of these is there, by length and holes: nothing is read."""
     return all(is_filled(save_path / file.path, file.size) for file in files if file.wanted)

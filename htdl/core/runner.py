@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
-from htdl.core import about, admission, download, schedule, yielding
+from htdl.core import about, admission, download, payload, schedule, yielding
 from htdl.core.acts import Acts
 from htdl.core.book import Book
 from htdl.core.chores import Chores
@@ -143,8 +143,13 @@ class Runner:
     def _on_metadata(self, job: Job, metadata: Metadata) -> None:
         try:
             files = job_files(metadata.files, job.selection)
+            root = self._service.config.torrent.download_path
+            payload.reject_links(root, Path(job.save_path), [file.path for file in files])
         except BadRequest as exc:
             self._findings.of(job.id).fault = (exc.code, exc.message)
+            return
+        except OSError as exc:
+            self._findings.of(job.id).fault = ("io_error", f"{exc.strerror}: {exc.filename}")
             return
         wanted = [file for file in files if file.wanted]
         here = admission.bytes_on_disk(Path(job.save_path), files)

@@ -122,3 +122,24 @@ def test_a_pipe_in_place_of_a_file_makes_nobody_wait(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "film.mkv")
     assert not payload.is_filled(tmp_path / "film.mkv", 10)
     payload.sync(tmp_path, ["film.mkv"])
+
+
+@pytest.mark.parametrize("planted", ["vid", "vid/show", "vid/show/a.mkv"])
+def test_a_link_anywhere_below_the_downloads_is_refused(tmp_path: Path, planted: str) -> None:
+    root = tmp_path / "down"
+    (root / "vid" / "show").mkdir(parents=True)
+    place = root / planted
+    if place.is_dir():
+        place.rename(tmp_path / "aside")
+    place.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(OSError, match="symbolic link") as caught:
+        payload.reject_links(root, root / "vid", ["show/a.mkv"])
+    assert caught.value.filename == str(place)
+
+
+def test_a_link_above_the_downloads_is_the_users_own(tmp_path: Path) -> None:
+    (tmp_path / "disk" / "vid" / "show").mkdir(parents=True)
+    root = tmp_path / "down"
+    root.symlink_to(tmp_path / "disk")
+    payload.reject_links(root, root / "vid", ["show/a.mkv"])
+    payload.reject_links(tmp_path / "elsewhere", root / "vid", ["show/a.mkv"])
