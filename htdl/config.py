@@ -124,6 +124,8 @@ class Config(_Section, frozen=True, kw_only=True):
     log: Log
 
 
+MAX_FILE_BYTES = 1 << 20
+
 SECTIONS: dict[str, type[_Section]] = get_type_hints(Config)
 
 # Read once, when the daemon starts.
@@ -203,13 +205,18 @@ def load_file(path: Path, environ: Mapping[str, str]) -> Config:
 def read(path: Path, environ: Mapping[str, str]) -> str:
     """The text of a file; one that does not exist is an empty one, unless HTDL_CONFIG names it."""
     try:
-        return path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            raw = file.read(MAX_FILE_BYTES + 1)
+        text = raw.decode("utf-8")
     except FileNotFoundError as exc:
         if environ.get("HTDL_CONFIG"):
             raise BadConfig(f"there is no file {path}", hint="name another one, or create it") from exc
         return ""
     except (OSError, UnicodeDecodeError) as exc:
         raise BadConfig(f"cannot read {path}: {exc}", hint="it must be a readable UTF-8 file") from exc
+    if len(raw) > MAX_FILE_BYTES:
+        raise BadConfig(f"{path} is larger than {MAX_FILE_BYTES >> 20} MiB", hint="is it the right file?")
+    return text.replace("\r\n", "\n")
 
 
 def _with_lines(faults: Iterable[Fault], text: str) -> list[Fault]:

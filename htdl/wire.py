@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
+from urllib.parse import quote, unquote, urlsplit
 
 from htdl import errors
 from htdl.events import Event
@@ -109,6 +110,7 @@ def job_object(view: JobView) -> dict[str, Any]:
     """The JSON object of a job: JobInfo's fields under their names."""
     job = view.job
     fields: dict[str, Any] = {name: getattr(job, name) for name in Job.__slots__}
+    fields["source"] = shown_source(job.source)
     fields["progress_exact"] = progress_exact(job)
     fields["files"] = view.files
     fields["readiness"] = view.readiness
@@ -118,6 +120,32 @@ def job_object(view: JobView) -> dict[str, Any]:
     fields["subtitles"] = view.subtitles
     fields["queue_position"] = view.queue_position
     return fields
+
+
+def shown_source(source: str) -> str:
+    """As it was given, without what may be secret: the passkeys of private trackers and sites, passwords."""
+    source = source.strip()
+    if source[:7].lower() == "magnet:":
+        return "&".join(map(_shown_parameter, source.split("&")))
+    return _shown_url(source) if "://" in source[:10] else source
+
+
+def _shown_parameter(parameter: str) -> str:
+    """A `name=value` of a magnet, the first with what stands before it."""
+    name, is_given, value = parameter.partition("=")
+    url = unquote(value)
+    return f"{name}={quote(_shown_url(url), safe='')}" if is_given and "://" in url else parameter
+
+
+def _shown_url(url: str) -> str:
+    """A public tracker as it is; of another URL the host."""
+    try:
+        parts = urlsplit(url)
+        bare = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    except ValueError:  # a bracket that cannot be
+        return "…"
+    is_public = url.rstrip("/").removesuffix("/announce") == bare
+    return url if is_public else f"{bare}/…"
 
 
 def job_info(fields: Mapping[str, Any]) -> JobInfo:

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 from pathlib import Path
 from types import TracebackType
 
 from htdl.errors import BadConfig, Refused
 
+_OURS = ("htdl.", "daemon.log", "bug-")  # how the names of what lies there begin
+
 
 class Lock:
-    """A context manager.  Raises Refused (`already_running`) where another process holds it."""
+    """A context manager.  Raises Refused (`already_running`) where another process holds it, and where others
+    can write in its folder.
+    """
 
     def __init__(self, path: Path, socket: Path) -> None:
         self._path = path
@@ -24,6 +29,7 @@ class Lock:
     def __enter__(self) -> Lock:
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _close(self._path.parent)
             flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
             self._descriptor = os.open(self._path, flags, 0o600)
         except OSError as exc:
@@ -49,3 +55,19 @@ class Lock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         os.close(self._descriptor)
+
+
+def _close(folder: Path) -> None:
+    """Mode 0700 for a folder of the daemon's state alone.  One of other things keeps its mode, since the
+    files have modes of their own; but who can write there could put others in their place.
+    """
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    if not mode & 0o077:
+        return
+    if not mode & stat.S_ISVTX and all(path.name.startswith(_OURS) for path in folder.iterdir()):
+        folder.chmod(0o700)
+    elif mode & 0o022:
+        raise Refused(
+            f"other users can write in the state folder {folder}",
+            hint=f"chmod 700 {folder}, or set HTDL_STATE_DIR to a folder of its own",
+        )
