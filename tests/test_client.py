@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import htdl
+from htdl import paths
 from htdl.client import Client, body_of, is_reached
 from htdl.errors import BadRequest, BadSource, HtdlError, JobFailed, NoDaemon, NoSuchJob, Refused, TimedOut
 from htdl.jobs import AddRequest, JobPatch, Readiness, State, Wish
@@ -322,6 +323,46 @@ def test_no_socket_and_a_dead_one_are_no_daemon(tmp_path: Path) -> None:
         with pytest.raises(NoDaemon) as caught:
             Client(tmp_path / name).health()
         assert caught.value.hint == "start one with: htdl daemon start"
+
+
+def test_where_no_daemon_answers_the_fallback_is_asked(tmp_path: Path) -> None:
+    mine, machines = tmp_path / "mine", tmp_path / "s"
+    with answering(machines, OK + b"{}"):
+        client = Client(mine, fallback=machines)
+        assert client.config() == {}
+        assert client.socket == machines
+    with pytest.raises(NoDaemon, match=str(machines)):
+        client.config()
+
+
+def test_a_daemon_that_answered_is_not_mistaken_for_the_fallback(tmp_path: Path) -> None:
+    mine, machines = tmp_path / "s", tmp_path / "machines"
+    client = Client(mine, fallback=machines)
+    with answering(mine, OK + b"{}"):
+        client.config()
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(machines))
+        other.listen()
+        with pytest.raises(NoDaemon, match=str(mine)):
+            client.config()
+
+
+def test_where_neither_answers_it_is_the_first_that_is_missed(tmp_path: Path) -> None:
+    with pytest.raises(NoDaemon, match="mine"):
+        Client(tmp_path / "mine", fallback=tmp_path / "machines").health()
+
+
+def test_the_machines_socket_is_the_fallback_unless_one_is_chosen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machines = tmp_path / "s"
+    monkeypatch.setattr(paths, "SYSTEM_SOCKET", machines)
+    with answering(machines, OK + b"{}"):
+        monkeypatch.setenv("HTDL_SOCKET", str(tmp_path / "chosen"))
+        with pytest.raises(NoDaemon, match="chosen"):
+            Client().config()
+        monkeypatch.delenv("HTDL_SOCKET")
+        assert Client().config() == {}
 
 
 def test_a_request_that_the_daemon_would_refuse_for_its_size_is_not_sent(tmp_path: Path) -> None:

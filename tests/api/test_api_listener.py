@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import socket
 import stat
@@ -115,6 +116,46 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(HtdlError, match="cannot listen on"):
         listener.listen(tmp_path / "file" / "run" / "htdl.sock")
+
+
+# for a group
+
+
+def test_a_group_may_connect_and_nobody_else(tmp_path: Path) -> None:
+    path, group = tmp_path / "run" / "htdl.sock", os.getegid()
+    with listener.listen(path, group):
+        assert (mode(path), mode(path.parent)) == (0o660, 0o750)
+        assert {path.stat().st_gid, path.parent.stat().st_gid} == {group}
+    with listener.listen(path):
+        assert (mode(path), mode(path.parent)) == (0o600, 0o700), "and no longer when it is not wanted"
+
+
+def test_root_may_name_any_group_and_others_only_their_own(tmp_path: Path) -> None:
+    path, other = tmp_path / "run" / "htdl.sock", 65534
+    if os.geteuid() == 0:
+        with listener.listen(path, other):
+            assert {path.stat().st_gid, path.parent.stat().st_gid} == {other}
+    else:
+        with pytest.raises(BadConfig, match="this user is not in it"):
+            listener.listen(path, other)
+
+
+def test_a_group_by_its_name() -> None:
+    assert listener.group_id("") is None
+    assert listener.group_id(grp.getgrgid(0).gr_name) == 0
+    with pytest.raises(BadConfig, match="there is no group 'no such one'"):
+        listener.group_id("no such one")
+
+
+@pytest.mark.parametrize(("open_mode", "is_shared"), [(0o600, False), (0o640, False), (0o660, True)])
+def test_whom_a_socket_that_is_there_already_lets_in(tmp_path: Path, open_mode: int, is_shared: bool) -> None:
+    path = tmp_path / "htdl.sock"
+    with listener.listen(path) as sock:
+        path.chmod(open_mode)
+        assert listener.group_of(sock) == (path.stat().st_gid if is_shared else None)
+        path.chmod(0o666)
+        with pytest.raises(BadConfig, match="everybody may use"):
+            listener.group_of(sock)
 
 
 def test_only_its_own_socket_is_removed(tmp_path: Path) -> None:
