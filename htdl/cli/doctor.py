@@ -4,40 +4,28 @@ from __future__ import annotations
 
 import os
 import stat
-import textwrap
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from htdl import __version__, paths
+from htdl.cli import findings
 from htdl.cli.app import App
 from htdl.cli.holder import holder
 from htdl.cli.options import as_json, examples
 from htdl.cli.output import is_terminal, json_text
-from htdl.cli.words import printable
 from htdl.errors import BadConfig, HtdlError, NoDaemon
 from htdl.jobs import Finding, Level
 
 if TYPE_CHECKING:
     from htdl.cli.systemctl import Unit
+    from htdl.config import Config
 
-MARKS = {Level.OK: ("✓", "green"), Level.WARN: ("!", "yellow"), Level.FAIL: ("✗", "red")}
 LONGEST_SOCKET = 107  # unix(7): sun_path holds 108 bytes, the last of them 0
-_NAME_WIDTH = 12
-_WIDEST = 100  # cells of a line that is read with ease
 _TAIL_BYTES, _TAIL_LINES = 8192, 20  # of the log: what follows the last error
 _FAULT = "htdl: "  # how boundary.tell begins
-
-
-@dataclass(frozen=True, slots=True)
-class Style:
-    """`width` in cells.  How bad it is says a mark where it `is_drawn`, else a word."""
-
-    width: int
-    is_drawn: bool
-    is_coloured: bool = False
 
 
 @click.command(
@@ -53,15 +41,15 @@ def command(app: App, as_json: bool) -> int:
     else 3 when no daemon answers: then it looks at what can be seen without one.
     """
     mine, is_there = _daemon(app)
-    found = [*mine, *_configuration(app), *_socket(app.client.socket), *_service(app)]
-    found += [] if is_there else _last_words(app)
-    found += _told(app) if is_there else _without_a_daemon(app)
+    of_configuration, settings = _configuration(app)
+    found = [*mine, *of_configuration, *_socket(app.client.socket), *_service(app)]
+    found += _told(app) if is_there else [*_last_words(app), *_without_a_daemon(app, settings)]
     if as_json:
         click.echo(json_text([asdict(one) for one in found]))
     else:
-        style = Style(_width(), is_drawn=is_terminal(), is_coloured=not app.environ.get("NO_COLOR"))
-        click.echo("\n".join(line for one in found for line in lines(one, style)))
-        click.echo(_sum(found))
+        style = findings.style(is_drawn=is_terminal(), is_coloured=not app.environ.get("NO_COLOR"))
+        click.echo("\n".join(line for one in found for line in findings.lines(one, style)))
+        click.echo(findings.summed_up(found))
     if any(one.level is Level.FAIL for one in found):
         return 1
     return 0 if is_there else NoDaemon.exit_code
@@ -113,16 +101,29 @@ def _last_words(app: App) -> list[Finding]:
     return [Finding("last start", Level.WARN, f"it failed: {faults[-1].removeprefix(_FAULT)}", f"see {log}")]
 
 
-def _configuration(app: App) -> list[Finding]:
-    """That which a start, or a reload, would read."""
+def _configuration(app: App) -> tuple[list[Finding], Config | None]:
+    """That which a start, or a reload, would read; None where it has faults."""
     from htdl import config
 
     try:
-        config.load_file(app.config, app.environ)
+        settings = config.load_file(app.config, app.environ)
     except BadConfig as exc:
-        return [Finding("config", Level.FAIL, exc.message, exc.hint or "")]
+        return [Finding("config", Level.FAIL, exc.message, exc.hint or "")], None
     there = "" if app.config.exists() else " (not there: the defaults hold)"
-    return [Finding("config", Level.OK, f"{app.config}{there}")]
+    return [Finding("config", Level.OK, f"{app.config}{there}"), *_player(app, settings)], settings
+
+
+def _player(app: App, settings: Config) -> list[Finding]:
+    """The one that `play` would start, where one is named."""
+    from htdl.cli import player
+
+    if not settings.stream.player:
+        return []
+    try:
+        words = player.named(settings.stream.player, app.environ)
+    except HtdlError as exc:
+        return [Finding("player", Level.WARN, exc.message, "set stream.player to one that is installed")]
+    return [Finding("player", Level.OK, words[0])]
 
 
 def _socket(path: Path) -> list[Finding]:
@@ -175,47 +176,8 @@ def _told(app: App) -> list[Finding]:
         return [Finding("daemon", Level.FAIL, f"cannot look at itself: {exc.message}", exc.hint or "")]
 
 
-def _without_a_daemon(app: App) -> list[Finding]:
-    from htdl import config
+def _without_a_daemon(app: App, settings: Config | None) -> list[Finding]:
+    """Nothing where the settings, which say where all of it would be, cannot be read."""
     from htdl.daemon import doctor
 
-    try:
-        return doctor.look(config.load_file(app.config, app.environ), app.state_dir)
-    except BadConfig:  # is told already, and says where the rest would be
-        return []
-
-
-# --- how it is shown
-
-
-def lines(one: Finding, style: Style) -> list[str]:
-    """How bad it is, the name and the words; what to do below them."""
-    mark, colour = MARKS[one.level]
-    head = f"{mark if style.is_drawn else one.level.ljust(4)} {printable(one.name).ljust(_NAME_WIDTH)} "
-    margin = " " * len(head)
-    said = [
-        part for line in one.words.splitlines() for part in _wrapped(printable(line), style.width - len(head))
-    ]
-    styled = click.style(head, fg=colour) if style.is_drawn and style.is_coloured else head
-    told = _wrapped(printable(one.hint), style.width - len(head) - 2) if one.level is not Level.OK else []
-    below = [margin + part for part in said[1:]]
-    return [styled + said[0], *below] + [
-        margin + ("→ " if n == 0 else "  ") + part for n, part in enumerate(told)
-    ]
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, max(20, width), break_long_words=False, break_on_hyphens=False)
-
-
-def _width() -> int:
-    import shutil
-
-    return min(_WIDEST, shutil.get_terminal_size().columns) if is_terminal() else 10_000
-
-
-def _sum(found: list[Finding]) -> str:
-    count = {level: sum(one.level is level for one in found) for level in Level}
-    if not (count[Level.WARN] or count[Level.FAIL]):
-        return "nothing is wrong"
-    return f"{count[Level.FAIL]} wrong, {count[Level.WARN]} to look at, {count[Level.OK]} well"
+    return doctor.look(settings, app.state_dir) if settings else []

@@ -46,7 +46,16 @@ async def of_machine(
     clock = clock or machine.Clock()
     held = symptoms.of_limits(limits or symptoms.configured(config))
     files = machine.open_files(config.torrent.max_connections)
-    return [*folders, *disks, sound, *tools, clock.look(written), held, files]
+    return [
+        *folders,
+        *disks,
+        sound,
+        *tools,
+        clock.look(written),
+        held,
+        files,
+        *machine.programs(config.hooks),
+    ]
 
 
 class Doctor:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import resource
+import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from htdl.config import Hooks
 from htdl.jobs import Finding, Level
 
 FILES_BESIDE_PEERS = 256  # torrents' files, clients, players and the database
@@ -39,6 +41,15 @@ class Clock:
             words = f"was set {'on' if jump > 0 else 'back'} by {abs(jump) / 60:.0f} min since the start"
             return Finding("clock", Level.WARN, words, "nothing, if it is right now")
         return Finding("clock", Level.OK, "agrees with the files")
+
+
+def programs(hooks: Hooks) -> Iterator[Finding]:
+    """Hooks whose program is not there, or may not be run."""
+    for key in ("on_added", "on_ready", "on_completed", "on_failed"):
+        command = getattr(hooks, key)
+        if command and not shutil.which(command[0]):
+            words = f"{key}: {command[0]} is no program that can be run"
+            yield Finding("hooks", Level.WARN, words, f"make it executable, or mend hooks.{key}")
 
 
 def newest(*paths: Path) -> float:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from htdl.cli import doctor
+from htdl.cli import findings
 from htdl.jobs import Finding, Level
 from tests.daemons import Daemon
 
@@ -33,6 +33,13 @@ def test_a_faulty_configuration_is_told_line_by_line(offline: Daemon) -> None:
     assert "did you mean max_connections?" in found["config"]["words"]
     assert "log.level" in found["config"]["words"]
     assert "folders" not in found
+
+
+def test_a_player_that_is_not_installed_is_told(offline: Daemon) -> None:
+    assert "player" not in by_name(offline)[1]
+    offline.env["HTDL_STREAM_PLAYER"] = "no-such-player --fs"
+    code, found = by_name(offline)
+    assert (code, found["player"]["level"]) == (3, "warn")
 
 
 def test_a_database_that_is_none_is_told_before_a_start_fails(offline: Daemon) -> None:
@@ -77,8 +84,8 @@ def test_a_service_that_has_failed_is_told(offline: Daemon, active: str, level: 
 
 @pytest.mark.parametrize("level", list(Level))
 def test_each_line_says_in_words_how_bad_it_is(level: Level) -> None:
-    first, *rest = doctor.lines(
-        Finding("space", level, "one\x1b[31m two", "do this"), doctor.Style(80, is_drawn=False)
+    first, *rest = findings.lines(
+        Finding("space", level, "one\x1b[31m two", "do this"), findings.Style(80, is_drawn=False)
     )
     assert first == f"{level.ljust(4)} space        one\\x1b[31m two"
     assert rest == ([] if level is Level.OK else [" " * 18 + "→ do this"])
@@ -86,8 +93,8 @@ def test_each_line_says_in_words_how_bad_it_is(level: Level) -> None:
 
 def test_a_terminal_gets_a_mark_and_lines_that_fit() -> None:
     long = Finding("folders", Level.FAIL, "a folder " * 30, "a hint " * 30)
-    drawn = doctor.lines(long, doctor.Style(80, is_drawn=True, is_coloured=True))
-    assert "\x1b" not in doctor.lines(long, doctor.Style(80, is_drawn=True))[0]
+    drawn = findings.lines(long, findings.Style(80, is_drawn=True, is_coloured=True))
+    assert "\x1b" not in findings.lines(long, findings.Style(80, is_drawn=True))[0]
     assert "✗" in drawn[0]
     assert len(drawn) > 4
     plain = [line.replace("\x1b[31m", "").replace("\x1b[0m", "") for line in drawn]

@@ -156,6 +156,12 @@ def test_open_files_are_counted_against_connections() -> None:
     assert machine.open_files(10**9).level is Level.WARN
 
 
+def test_a_hook_that_cannot_be_run_is_told(tmp_path: Path) -> None:
+    there = config.Hooks(on_added=(sys.executable,), on_failed=(str(tmp_path / "gone"), "x"))
+    (one,) = machine.programs(there)
+    assert "on_failed" in one.words
+
+
 # --- folders and the disk
 
 
