@@ -11,56 +11,39 @@ import asyncio
 import contextlib
 import logging
 import os
-import shutil
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
 
-import sqlite_utils
-
 from htdl.config import Config
-from htdl.core import conversion, lanes, payload, room
+from htdl.core import lanes, room, standing
 from htdl.core.book import Book
-from htdl.core.conversion import Prepared, Task
+from htdl.core.conversion import Prepared
 from htdl.core.feeding import Feeding
 from htdl.core.lanes import Candidate
 from htdl.core.links import Links
+from htdl.core.looking import Looking
+from htdl.core.making import Making
 from htdl.core.naming import Naming
 from htdl.core.shelf import Shelf
+from htdl.core.standing import Standing
 from htdl.core.streams import Streams
 from htdl.core.work import Work, Workshop
-from htdl.errors import ConversionFailed, DiskFull
-from htdl.events import Kind
+from htdl.errors import ConversionFailed
 from htdl.jobs import Conversion, ConversionState, Job, JobFile, State, Wish
-from htdl.media.live import PLAYLIST
 from htdl.media.plan import Effort
-from htdl.media.progress import Progress
-from htdl.media.signature import HEAD_BYTES
 from htdl.media.source import Source
 from htdl.media.tools import find_tools
-from htdl.store import cache
 from htdl.store import conversions as rows
 from htdl.store.db import Database
 from htdl.stream.kinds import is_video
 
 log = logging.getLogger(__name__)
 
-WRITE_SECONDS = 2.0  # between two writes of a progress
 MAX_LOOKING = 4  # videos at a time: a torrent may hold thousands
-WHILE_DOWNLOADING = "while-downloading"
 _RUNS = {State.DOWNLOADING, State.CONVERTING}
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Of all videos of a job.  `fault` is the code and the words of what cannot be mended by waiting."""
-
-    is_done: bool
-    fault: tuple[str, str] | None = None
-    found_disk_full: bool = False
-    eta_seconds: int = -1  # until all are done; -1 while that is not known
 
 
 class Conversions:
@@ -78,15 +61,17 @@ class Conversions:
     ) -> None:
         self._db = db
         self._book = book
-        self._shelf = shelf
         self._streams = streams
-        self._links = links
         self._config = config
         self._clock = clock
         self.shop = Workshop(db, book, clock)
         self.feeding = Feeding(streams.feed)
         self._work: dict[str, dict[int, Work]] = {}  # by job and file
         self._naming = Naming(db, book, shelf, config, lambda: (x.record.output for _, _, x in self._all()))
+        self._looks = Looking(book, streams, links, self._naming, self.shop, config)
+        self._making = Making(
+            db, book, shelf, streams, self.feeding, self._naming, self.shop, self.source, config, clock
+        )
         self._is_swept = False
         self._looking = 0  # so many are looked at just now
         self._resting: set[str] = set()  # jobs of which nothing is made just now
@@ -98,9 +83,7 @@ class Conversions:
             is_made = record.status is ConversionState.DONE and record.output is not None
             if not is_made or not await asyncio.to_thread(os.path.exists, record.output or ""):
                 record = replace(record, status=ConversionState.WAITING, progress=0.0, attempts=0)
-                if record.output:
-                    task = self._task(job, record.file_index, record.output)
-                    await asyncio.to_thread(conversion.sweep, task)
+                await self._making.sweep(job, record)
             some[record.file_index] = Work(record)
         self._work[job.id] = some
 
@@ -109,9 +92,8 @@ class Conversions:
         found = await self._db.read(rows.living)
         every = [(self._book.living.get(job_id), x) for job_id, some in found.items() for x in some]
         for job, record in every:
-            if job and record.output and record.status is ConversionState.RUNNING:
-                task = self._task(job, record.file_index, record.output)
-                await asyncio.to_thread(conversion.sweep, task)
+            if job and record.status is ConversionState.RUNNING:
+                await self._making.sweep(job, record)
                 waiting = replace(record, status=ConversionState.WAITING, progress=0.0)
                 await self._db.run(rows.put, job.id, waiting)
         self._is_swept = True
@@ -141,22 +123,10 @@ class Conversions:
     def standing(self, job: Job) -> Standing:
         videos = self._videos(job)
         if not self._is_on(job) or not videos:
-            return Standing(is_done=True)
+            return standing.DONE
         known = self._work.get(job.id, {})
         records = [known[file.index].record for file in videos if file.index in known]
-        ended = [x for x in records if x.status in {ConversionState.DONE, ConversionState.FAILED}]
-        if len(ended) < len(videos):  # one that fails does not stop the others
-            waiting = [x for x in records if x.status is ConversionState.WAITING]
-            is_full = any(x.error_code == DiskFull.code for x in waiting)
-            left = [x.eta_seconds for x in records if x not in ended]
-            is_known = len(records) == len(videos) and min(left) >= 0
-            return Standing(is_done=False, found_disk_full=is_full, eta_seconds=max(left) if is_known else -1)
-        failed = next((x for x in ended if x.status is ConversionState.FAILED), None)
-        is_asked_for = job.wanted is not None and job.status is State.CONVERTING
-        if failed and (failed.error_code != "no_ffmpeg" or is_asked_for):
-            words = failed.error_code or "", failed.error_message or ""
-            return Standing(is_done=False, fault=words)
-        return Standing(is_done=True)
+        return standing.standing(job, len(videos), records)
 
     def outputs(self, job_id: str) -> dict[int, str]:
         """Where the results of a job are, by file."""
@@ -175,29 +145,13 @@ class Conversions:
         return work.playlist if work else None
 
     def show_folder(self, job_id: str, index: int) -> Path:
-        return conversion.show_folder(self._config().storage.temp_path, f"{job_id}-{index}")
+        return self._making.show_folder(job_id, index)
 
     async def delete(self, job: Job) -> None:
         """Remove what was made of a job, and forget that it was."""
         if job.id in self._work:
             await self._leave(job.id)
-        made = set(await self._naming.own(job)) - {
-            str(Path(job.save_path) / x.path) for x in await self._book.files_of(job)
-        }
-        outputs = [Path(x) for x in made]
-        for path in outputs:
-            if path.is_relative_to(self._config().storage.base_path):
-                await asyncio.to_thread(payload.delete, path.parent, [path.name], "")
-            else:  # in a folder of somebody else's, who may want it empty
-                with contextlib.suppress(OSError):
-                    await asyncio.to_thread(path.unlink)
-
-        def forget(db: sqlite_utils.Database) -> None:
-            rows.delete(db, job.id)
-            for path in outputs:
-                cache.forget(db, str(path))
-
-        await self._db.run(forget)
+        await self._naming.remove(job)
         self._work.pop(job.id, None)
 
     @contextlib.asynccontextmanager
@@ -234,8 +188,9 @@ class Conversions:
             self._waiting(jobs.values()), self._running(), self._config().conversion.max_active
         ):
             work = self._work[one.job_id][one.file_index]
-            work.candidate = one
-            self.shop.begin(jobs[one.job_id], work, partial(self._run, jobs[one.job_id], work))
+            work.candidate, job = one, jobs[one.job_id]
+            file = next(x for x in self._videos(job) if x.index == one.file_index)
+            self.shop.begin(job, work, partial(self._making.run, job, file, work))
 
     def look_soon(self, job_id: str) -> None:
         """More of it is here: its turn comes at once if it can be looked at now."""
@@ -283,48 +238,13 @@ class Conversions:
         is_open = work.record.status is ConversionState.WAITING and not work.prepared and not work.task
         if not is_open or work.rests_until > self._clock() or self._looking >= MAX_LOOKING:
             return
-        source = self.source(job, file)
-        if source is None and not work.is_checked and self._streams.has_beginning(job, file, HEAD_BYTES):
-            work.is_checked = True
-            self.shop.begin(job, work, partial(conversion.check_beginning, Path(job.save_path), file.path))
-        elif source and not (source.is_url and work.is_early_over):
+        if look := self._looks.next(job, file, work):
             self._looking += 1
-            self.shop.begin(job, work, partial(self._prepare, job, file, work, source))
+            self.shop.begin(job, work, look)
 
     def source(self, job: Job, file: JobFile) -> Source | None:
-        """What to read: the file once it is whole, before that our own stream of it."""
-        if self._streams.is_whole(job, file):
-            return Source(str(Path(job.save_path) / file.path))
-        is_early = self._config().conversion.mode == WHILE_DOWNLOADING
-        url = self._links.feed(job.id, file)
-        if is_early and url and self._streams.has_index(job, file):
-            return Source(url, is_url=True)
-        return None
-
-    async def _prepare(self, job: Job, file: JobFile, work: Work, source: Source) -> None:
-        job = self._book.living.get(job.id, job)  # what is wanted of it may have changed
-        try:
-            prepared = await conversion.prepare(source, self._config().conversion, job.wanted)
-        except ConversionFailed as exc:
-            if not source.is_url or exc.code == "no_ffmpeg":
-                raise
-            work.is_early_over = True
-            return
-        work.is_early_over = prepared.probe.duration is None or not prepared.plan.while_downloading
-        if not (source.is_url and work.is_early_over):
-            await self._decide(job, file, work, prepared)
-        elif prepared.plan.effort is Effort.NONE:  # who watches need not wait for more to know it
-            await self.shop.note(job, work, effort=prepared.plan.effort.value, reason=prepared.plan.reason)
-
-    async def _decide(self, job: Job, file: JobFile, work: Work, prepared: Prepared) -> None:
-        plan = prepared.plan
-
-        async def note(output: str) -> None:
-            await self.shop.note(job, work, effort=plan.effort.value, reason=plan.reason, output=output)
-
-        log.info("to convert job=%s file=%d effort=%s: %s", job.id, file.index, plan.effort, plan.reason)
-        await self._naming.choose(job, file, plan.suffix, work.record.output, note)
-        work.prepared = prepared
+        """What of a file is to be read, see `Looking.source`."""
+        return self._looks.source(job, file)
 
     # --- running ---
 
@@ -361,18 +281,6 @@ class Conversions:
         job = self._book.living.get(one.job_id)
         return not one.is_whole and job is not None and job.blocked_by is not None
 
-    def _file(self, job: Job, work: Work) -> JobFile | None:
-        return next((x for x in self._videos(job) if x.index == work.record.file_index), None)
-
-    async def _run(self, job: Job, work: Work) -> None:
-        work.used_bytes = 0
-        room.check(work, self._config(), self._book.living.values())
-        await self.shop.note(
-            job, work, status=ConversionState.RUNNING, progress=0.0, error_code=None, error_message=None
-        )
-        await self._make(job, work)
-        await self._finish(job, work)
-
     def reserved(self) -> int:
         """Bytes that the conversions which run will still write to the disk of the downloads."""
         return room.reserved((work for _, _, work in self._all()), self._config())
@@ -382,78 +290,6 @@ class Conversions:
         works = [work for _, _, work in self._all()]
         return room.needs(list(self._book.living.values()), works, self._config())
 
-    async def _make(self, job: Job, work: Work) -> None:
-        file = self._file(job, work)
-        output = work.record.output
-        assert file and work.prepared and output  # noqa: PT018 - said of all three at once
-        source = self.source(self._newest(job), file)
-        if source is None:
-            raise ConversionFailed(f"{file.path} cannot be read just now")
-        task = self._task(job, file.index, output, source)
-        is_shown = source.is_url or self._streams.is_watched(job.id)
-        if work.prepared.plan.effort is Effort.TRANSCODE and is_shown:
-            folder = self.show_folder(job.id, file.index)
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-            work.playlist = folder / PLAYLIST
-            task = replace(task, playlist=work.playlist)
-
-        def is_waiting() -> bool:
-            is_whole = self._streams.is_whole(self._newest(job), file)
-            return not is_whole and self.feeding.is_hungry(job.id, file.index)
-
-        async def place(part: Path) -> Path:
-            return await self._naming.put(
-                job, file, part, Path(output), lambda name: self.shop.note(job, work, output=name)
-            )
-
-        await conversion.perform(
-            task, work.prepared, lambda x: self._on_progress(job, work, x), is_waiting, place
-        )
-
-    def _newest(self, job: Job) -> Job:
-        """As it is now: a conversion outlasts its download."""
-        return self._book.living.get(job.id, job)
-
-    def _task(self, job: Job, index: int, output: str, source: Source | None = None) -> Task:
-        file = next((x for x in self._book.files.get(job.id, ()) if x.index == index), None)
-        original = Path(job.save_path) / (file.path if file else "")
-        return Task(
-            source=source or Source(str(original)),
-            original=original,
-            target=Path(output),
-            temp=self._config().storage.temp_path,
-            name=f"{job.id}-{index}",
-            stall_seconds=self._config().conversion.stall_seconds,
-        )
-
-    async def _finish(self, job: Job, work: Work) -> None:
-        index, output = work.record.file_index, work.record.output or ""
-        files = self._book.files.get(job.id, ())
-        self._book.note_files(job.id, [replace(x, output=output) if x.index == index else x for x in files])
-        await self.shop.note(
-            job, work, status=ConversionState.DONE, progress=100.0, completed_at=self._book.now(),
-            error_code=None, error_message=None, speed=None, eta_seconds=0,
-        )  # fmt: skip
-        self._shelf.listener()
-        log.info("converted job=%s file=%d path=%s", job.id, index, output)
-
-    def _on_progress(self, job: Job, work: Work, step: Progress) -> None:
-        share = 99.99 if step.fraction is None else min(99.99, round(step.fraction * 100, 2))
-        eta = -1 if step.eta is None else round(step.eta)
-        work.used_bytes = step.bytes or work.used_bytes
-        work.record = replace(work.record, progress=share, speed=step.speed, eta_seconds=eta)
-        self._book.announce(Kind.PROGRESS, self._book.living.get(job.id, job))
-        if self._clock() - work.written_at >= WRITE_SECONDS:
-            work.written_at = self._clock()
-            self._book.changed.set()
-
     async def write(self) -> None:
         """The progress of all that run, in one transaction."""
-        running = [(job_id, work.record) for job_id, _, work in self._all() if work.candidate]
-
-        def put(db: sqlite_utils.Database) -> None:
-            for job_id, record in running:
-                rows.put(db, job_id, record)
-
-        if running:
-            await self._db.run(put)
+        await self._making.write((job_id, work) for job_id, _, work in self._all())

@@ -22,6 +22,7 @@ from htdl.config import Config
 from htdl.core import conversion, payload, requests
 from htdl.core.book import Book
 from htdl.core.conversions import Conversions
+from htdl.core.standing import TO_LOOK
 from htdl.core.streams import Streams
 from htdl.errors import BadRequest, BadSource, Refused
 from htdl.jobs import FileRequest, Job, JobFile, State, Wanted, Wish
@@ -40,7 +41,7 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}")  # BCP 47, as f
 _AGAIN: dict[str, Any] = {
     "status": State.CONVERTING,
     "wish": Wish.RUN,
-    "detail": "converting",
+    "detail": TO_LOOK,
     "blocked_by": None,
     "error_code": None,
     "error_message": None,

@@ -7,12 +7,16 @@ nothing.  A file of another size has been changed, or put there, by somebody els
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import stat
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path, PurePosixPath
 
+import sqlite_utils
+
 from htdl.config import Config
+from htdl.core import payload
 from htdl.core.book import Book
 from htdl.core.shelf import Shelf
 from htdl.jobs import Job, JobFile
@@ -78,6 +82,24 @@ class Naming:
         now.
         """
         return {x.path: x.bytes for x in await self._db.read(cache.of) if x.job_id == job.id}
+
+    async def remove(self, job: Job) -> None:
+        """Remove what was made of a job, and forget that it was."""
+        sources = {str(Path(job.save_path) / x.path) for x in await self._book.files_of(job)}
+        outputs = [Path(x) for x in await self.own(job) if x not in sources]
+        for path in outputs:
+            if path.is_relative_to(self._config().storage.base_path):
+                await asyncio.to_thread(payload.delete, path.parent, [path.name], "")
+            else:  # in a folder of somebody else's, who may want it empty
+                with contextlib.suppress(OSError):
+                    await asyncio.to_thread(path.unlink)
+
+        def forget(db: sqlite_utils.Database) -> None:
+            rows.delete(db, job.id)
+            for path in outputs:
+                cache.forget(db, str(path))
+
+        await self._db.run(forget)
 
     async def _is_free(self, job: Job, path: Path) -> bool:
         """Whether nothing is there but what was made of this job."""

@@ -204,7 +204,7 @@ class Runner:
         self._book.note(
             job.id,
             blocked_by=reason,
-            detail=download.waiting_words(reason) if reason else "converting",
+            detail=download.waiting_words(reason) if reason else standing.detail,
             eta_seconds=standing.eta_seconds,
         )
 
