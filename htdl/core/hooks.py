@@ -6,7 +6,8 @@ other, those of several jobs beside each other.
 
 Each runs at least once: what waits or runs is written down, and what the end of the daemon cut off runs from
 its beginning at the next start.  Where the process is killed in the moment in which the job itself changes,
-before that is written down, it does not run.
+before that is written down, it does not run.  That a job can be watched is found anew after each start; for
+whom that hook has begun is written down too, and it begins no second time before the job has ended.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import sqlite_utils
 from htdl import config
 from htdl.core.book import Book
 from htdl.errors import HtdlError
-from htdl.events import Bus, Kind
+from htdl.events import ENDS, Bus, Kind
 from htdl.jobs import Job
 from htdl.media import process
 from htdl.media.process import Finished, Limits
@@ -58,10 +59,6 @@ class Due:
     kind: Kind
     job: Job
 
-    @property
-    def key(self) -> str:
-        return f"{self.kind} {self.job.id}"
-
 
 class Hooks:
     def __init__(
@@ -78,6 +75,7 @@ class Hooks:
         self._settings = settings
         self._environ = environ
         self._waiting: deque[Due] = deque()
+        self._told: dict[str, int] = {}  # whom on_ready has begun for, and in which attempt
         self._running: dict[asyncio.Task[None], Due] = {}
         self._is_other = asyncio.Event()  # what waits and runs, than what is written down
         self._written: bytes | None = None
@@ -98,8 +96,14 @@ class Hooks:
             await self._end()
 
     def _take(self, due: Due) -> None:
+        if due.kind in ENDS:
+            self._told.pop(due.job.id, None)
         if due.kind not in HOOKED or not self._command(due.kind):
             return
+        if due.kind is Kind.READY:
+            if self._told.get(due.job.id) == due.job.attempts:
+                return
+            self._told[due.job.id] = due.job.attempts
         if len(self._waiting) >= MAX_WAITING:
             log.error("hook left out, too many wait job=%s event=%s", due.job.id, due.kind)
             return
@@ -157,7 +161,7 @@ class Hooks:
             if self._running:
                 await asyncio.wait(list(self._running), timeout=STOP_SECONDS)
         if self._is_taken_up:
-            await self._put(packed([*self._running.values(), *waiting]))
+            await self._put(packed([*self._running.values(), *waiting], self._told))
 
     # --- what outlives the daemon ---
 
@@ -166,9 +170,11 @@ class Hooks:
         if self._is_taken_up:
             return
         await self._book.loaded.wait()
-        for due in await self._db.read(_left):
+        left, told = await self._db.read(_left)
+        for due in left:
             log.info("hook was not done job=%s event=%s", due.job.id, due.kind)
             self._take(due)
+        self._told |= {job_id: attempt for job_id, attempt in told.items() if job_id in self._book.living}
         self._is_taken_up = True
         self._is_other.set()
 
@@ -178,7 +184,7 @@ class Hooks:
             await self._is_other.wait()
             self._is_other.clear()
             if self._is_taken_up:
-                await self._put(packed([*self._running.values(), *self._waiting]))
+                await self._put(packed([*self._running.values(), *self._waiting], self._told))
 
     async def _put(self, due: bytes) -> None:
         if due != self._written:
@@ -247,18 +253,21 @@ def _value(text: str) -> str:
     return short
 
 
-def packed(due: Iterable[Due]) -> bytes:
-    """One line each: the event and the job's id."""
-    return "\n".join(x.key for x in due).encode()
+def packed(due: Iterable[Due], told: Mapping[str, int]) -> bytes:
+    """A line for each: the event and the job's id; the job's id and its attempt."""
+    lines = [*(f"{x.kind} {x.job.id}" for x in due), *(f"{key} {attempt}" for key, attempt in told.items())]
+    return "\n".join(lines).encode()
 
 
-def unpacked(data: bytes) -> list[tuple[Kind, str]]:
+def unpacked(data: bytes) -> tuple[list[tuple[Kind, str]], dict[str, int]]:
     """`packed` back again; a line that cannot be read is left out."""
-    lines = (line.split(" ") for line in data.decode(errors="replace").splitlines()[: 2 * MAX_WAITING])
-    return [(Kind(x[0]), x[1]) for x in lines if len(x) == 2 and x[0] in HOOKED]
+    lines = (line.split(" ") for line in data.decode(errors="replace").splitlines())
+    pairs = [(x[0], x[1]) for x in lines if len(x) == 2]
+    due = [(Kind(event), job_id) for event, job_id in pairs if event in HOOKED]
+    return due, {job_id: int(attempt) for job_id, attempt in pairs if attempt.isascii() and attempt.isdigit()}
 
 
-def _left(db: sqlite_utils.Database) -> list[Due]:
-    left = unpacked(resumes.get_session(db, DUE) or b"")
+def _left(db: sqlite_utils.Database) -> tuple[list[Due], dict[str, int]]:
+    left, told = unpacked(resumes.get_session(db, DUE) or b"")
     found = ((kind, rows.fetch(db, job_id)) for kind, job_id in left)
-    return [Due(kind, job) for kind, job in found if job]
+    return [Due(kind, job) for kind, job in found if job], told

@@ -94,7 +94,7 @@ class Folder:
                 await self._sweep()
                 self._say("")
             except OSError as exc:  # it is away, or a share's server is
-                self._say(f"{exc.strerror}: {exc.filename!r}")
+                self._say(f"{exc.strerror}: {exc.filename!r}" if exc.strerror else str(exc))
             except Exception:  # a bug in one sweep must not end all watching; it is logged whole
                 log.exception("watching failed folder=%s", self._path)
             with contextlib.suppress(TimeoutError):
@@ -104,9 +104,9 @@ class Folder:
     def _say(self, trouble: str) -> None:
         """Tell what hinders us when it begins and when it ends, and not in every sweep."""
         if trouble and trouble != self._trouble:
-            log.warning("folder cannot be watched, trying again folder=%s: %s", self._path, trouble)
+            log.warning("cannot be watched, trying again folder=%s: %s", self._path, trouble)
         elif self._trouble and not trouble:
-            log.info("folder can be watched again folder=%s", self._path)
+            log.info("can be watched again folder=%s", self._path)
         self._trouble = trouble
 
     def _pause(self) -> float:
@@ -156,7 +156,10 @@ class Folder:
                 await self._begin(file, request)
             except (BadSource, BadRequest) as exc:
                 faults.append(f"magnet {number}: {exc.message}" if len(asked) > 1 else exc.message)
-        return dropped.faulty(file, faults) if faults else file
+        if not faults:
+            return file
+        good = len(asked) - len(faults)
+        return dropped.faulty(file, [f"{good} of {len(asked)} added", *faults] if good else faults)
 
     async def _begin(self, file: Dropped, request: AddRequest) -> None:
         view, is_new = await self._add(request)
@@ -178,5 +181,5 @@ class Folder:
                 to,
                 new,
                 self._path,
-                reason.split("\n")[0],
+                reason.replace("\n", "; "),
             )

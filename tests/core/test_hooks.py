@@ -75,15 +75,20 @@ def test_the_hooks_of_one_job_run_one_after_the_other() -> None:
     assert hooks.next_due(waiting[1:2], {first.id}) is None
 
 
-@given(st.lists(st.tuples(st.sampled_from(HOOKED), st.integers(1, 99)), max_size=20))
-def test_what_is_due_is_written_down_and_read_again(some: list[tuple[Kind, int]]) -> None:
+@given(
+    st.lists(st.tuples(st.sampled_from(HOOKED), st.integers(1, 99)), max_size=20),
+    st.dictionaries(st.uuids().map(str), st.integers(1, 99), max_size=9),
+)
+def test_what_is_due_is_written_down_and_read_again(
+    some: list[tuple[Kind, int]], told: dict[str, int]
+) -> None:
     due = [Due(kind, new_job(number)) for kind, number in some]
-    assert hooks.unpacked(hooks.packed(due)) == [(x.kind, x.job.id) for x in due]
+    assert hooks.unpacked(hooks.packed(due, told)) == ([(x.kind, x.job.id) for x in due], told)
 
 
 @given(st.binary(max_size=100))
 def test_what_somebody_else_wrote_there_is_left_out(data: bytes) -> None:
-    assert all(kind in HOOKED for kind, _ in hooks.unpacked(data))
+    assert all(kind in HOOKED for kind, _ in hooks.unpacked(data)[0])
 
 
 # the whole
@@ -108,6 +113,31 @@ async def test_few_run_at_once_and_none_is_forgotten(world: World, tmp_path: Pat
         await world.until(lambda: begun(tmp_path) == hooks.AT_ONCE)
         go.touch()
         await world.until(lambda: begun(tmp_path) == 7, timeout=20)
+
+
+async def test_that_it_can_be_watched_is_told_once_in_an_attempt(
+    world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The runner says it again after each start of the daemon."""
+    caplog.set_level("INFO")
+    says = f"open({str(tmp_path)!r} + '/told', 'a').write(os.environ['HTDL_EVENT'] + ' ')"
+    job = await world.add("film")
+
+    async def told(*events: Kind) -> str:
+        """What the hooks of one life of the daemon say, to the end of the last: one cut off runs again."""
+        caplog.clear()
+        program = touches(tmp_path, says)
+        async with hooked(world, on_ready=program, on_failed=program, on_added=program):
+            for event in [*events, Kind.ADDED]:
+                world.bus.publish(event, world.book.living[job.id])
+            await world.until(lambda: "event=added code=0" in caplog.text)
+        said = (tmp_path / "told").read_text()
+        (tmp_path / "told").unlink()
+        return said
+
+    assert await told(Kind.READY, Kind.READY) == "ready added "
+    assert await told(Kind.READY, Kind.FAILED) == "failed added "
+    assert await told(Kind.READY) == "ready added ", "it was tried again"
 
 
 async def test_none_is_run_for_what_came_before_there_was_one(world: World, tmp_path: Path) -> None:

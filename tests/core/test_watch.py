@@ -252,7 +252,7 @@ async def test_what_cannot_be_taken_is_put_away_with_the_reason(world: World, fo
     assert reasons.keys() == {"page", "empt", "huge", "half", "link", "pipe", "nnnn"}
     assert reasons["empt"] == "the file is empty\n"
     assert reasons["huge"] == "the file is larger than 10 MiB\n"
-    assert reasons["half"] == f"magnet 2: not a source: {B!r}\n"
+    assert reasons["half"] == f"1 of 2 added\nmagnet 2: not a source: {B!r}\n"
     assert reasons["link"] == reasons["pipe"] == "it is a link, a pipe or a device, and no file\n"
     assert len(names(folder)) == 14
     assert secret.read_text() == A
@@ -293,7 +293,7 @@ async def test_a_file_that_cannot_be_put_away_is_not_taken(
     (folder / "added").write_text("a file where the folder is to be")
     (folder / "a.magnet").write_text(A)
     async with watching(world, folder) as watch:
-        await world.until(lambda: "folder cannot be watched" in caplog.text)
+        await world.until(lambda: "cannot be watched" in caplog.text)
         assert not world.book.living
         (folder / "added").unlink()
         watch.look()
