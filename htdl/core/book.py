@@ -70,6 +70,11 @@ class Book:
 
     # --- questions ---
 
+    @property
+    def edition(self) -> int:
+        """Another number after every change of any job, but for the numbers of a running one."""
+        return self._edition
+
     async def find(self, name: str) -> Job:
         """The one job whose id begins so; where there is none, the one of the video with just this id.
 

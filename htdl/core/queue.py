@@ -13,15 +13,27 @@ def is_waiting(job: Job) -> bool:
     return job.status is State.PENDING and job.wish is Wish.RUN and not job.is_local
 
 
+def place(jobs: Iterable[Job], job: Job) -> int | None:
+    """The place of one job, 1 is next; None for one that does not wait."""
+    if not is_waiting(job):
+        return None
+    own = _key(job)
+    return 1 + sum(x.status is State.PENDING and _key(x) < own and is_waiting(x) for x in jobs)
+
+
 def in_order(jobs: Iterable[Job]) -> list[Job]:
     """Those that have not ended."""
-    return sorted((x for x in jobs if not x.has_ended), key=lambda job: (-job.priority, job.position))
+    return sorted((x for x in jobs if not x.has_ended), key=_key)
 
 
 def places(jobs: Iterable[Job]) -> dict[str, int]:
     """By id the place of each that waits; 1 is next."""
     waiting = in_order(x for x in jobs if is_waiting(x))
     return {job.id: place for place, job in enumerate(waiting, 1)}
+
+
+def _key(job: Job) -> tuple[int, int]:
+    return (-job.priority, job.position)
 
 
 def at_place(jobs: Iterable[Job], job: Job, place: int) -> Job | None:

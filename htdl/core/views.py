@@ -38,19 +38,26 @@ class Views:
         self._conversions = conversions
         self._subtitling = subtitling
         self._live = live
+        self._places: tuple[tuple[int, int], dict[str, int]] = ((-1, 0), {})
         # of the ended jobs that were listed last: when they changed, and what was made of them
         self._remembered: dict[str, tuple[str, tuple[Conversion, ...]]] = {}
 
     async def jobs(self, query: JobQuery) -> tuple[list[JobView], int]:
         """The jobs, and how many there would be without the query's limit."""
         jobs, total = await self._book.listing(query, self._ready() if query.ready else ())
-        is_asked = any(queue.is_waiting(job) for job, _ in jobs)
-        places = queue.places(self._book.living.values()) if is_asked else {}
+        places = self._all_places() if any(queue.is_waiting(job) for job, _ in jobs) else {}
         made = await self._made([job for job, _ in jobs])
         return [
             replace(self._view(job, files, made.get(job.id)), queue_position=places.get(job.id))
             for job, files in jobs
         ], total
+
+    def _all_places(self) -> dict[str, int]:
+        """Of all that wait; thousands are put in order only when something has changed."""
+        edition = self._book.edition, len(self._book.living)  # they are loaded without a change
+        if self._places[0] != edition:
+            self._places = edition, queue.places(self._book.living.values())
+        return self._places[1]
 
     async def _made(self, jobs: Sequence[Job]) -> dict[str, tuple[Conversion, ...]]:
         """The conversions of those that have ended, which are in memory no more: one question for all of
@@ -115,8 +122,7 @@ class Views:
             await self._conversions.kept(job),
             await self._subtitling.kept(job),
         )
-        places = queue.places(self._book.living.values()) if queue.is_waiting(job) else {}
-        return replace(view, queue_position=places.get(job.id))
+        return replace(view, queue_position=queue.place(self._book.living.values(), job))
 
     def _view(
         self,

@@ -102,3 +102,11 @@ def test_the_others_keep_their_order(jobs: list[Job], data: st.DataObject) -> No
     result = after(jobs, job.id, before.id if before else None)
     assert names(result) == expected
     assert {x.id: x.priority for x in result if x.id != job.id} == {x.id: x.priority for x in rest}
+
+
+@given(_JOBS)
+def test_the_place_of_one_is_that_among_all(jobs: list[Job]) -> None:
+    different = [replace(job, position=n) for n, job in enumerate(jobs)]  # equals are in any order
+    waiting = [replace(x, status=State.PAUSED) if n % 3 == 2 else x for n, x in enumerate(different)]
+    places = queue.places(waiting)
+    assert {x.id: queue.place(waiting, x) for x in waiting} == {x.id: places.get(x.id) for x in waiting}
