@@ -21,20 +21,22 @@ PATIENCE_LOOKS = 40  # four a second; a flush takes milliseconds, on a busy disk
 
 
 class Barrier:
-    """`flush` asks for one, and answers by `answered`."""
+    """`flush` asks for one, and answers by `answered`; `key` is the torrent's, for the log."""
 
     __slots__ = (  # there may be thousands
         "_covered",
         "_flush",
         "_is_asked",
         "_is_wanted",
+        "_key",
         "_looks",
         "_next",
         "_strays",
     )
 
-    def __init__(self, flush: Callable[[], None]) -> None:
+    def __init__(self, flush: Callable[[], None], key: str = "") -> None:
         self._flush = flush
+        self._key = key
         self._next: set[int] = set()  # finished, wait for the next flush
         self._covered: set[int] = set()  # by the flush that is under way
         self._is_asked = self._is_wanted = False
@@ -81,7 +83,9 @@ class Barrier:
         """Some time has passed.  An answer that is long overdue was lost, or a stray never came."""
         self._looks += 1
         if self._is_asked and self._looks > PATIENCE_LOOKS:
-            log.warning("libtorrent did not say that it has written what it has; asking again")
+            log.warning(
+                "libtorrent did not say that it has written what it has, asking again job=%s", self._key
+            )
             self._strays = self._looks = 0
             self._flush()
 

@@ -162,9 +162,9 @@ class LibtorrentEngine:
         return await asyncio.shield(torrent.removal)  # once begun, it is not left half done
 
     async def _let_go(self, torrent: Held) -> bytes | None:
-        data = await self._answer(torrent.save(SAVE))
+        data = await self._answer(torrent.save(SAVE), torrent.key)
         self._session.lt.remove_torrent(torrent.handle)
-        await self._answer(self._begin(torrent.gone.wait()))
+        await self._answer(self._begin(torrent.gone.wait()), torrent.key)
         self._torrents.drop(torrent)
         if torrent.rival and self._torrents.standing(torrent.rival.key) is torrent.rival:
             _hand_on(torrent, torrent.rival)
@@ -237,16 +237,18 @@ class LibtorrentEngine:
 
     async def save(self, keys: Sequence[str]) -> dict[str, bytes]:
         torrents = [torrent for key in keys if (torrent := self._torrents.standing(key))]
-        blobs = await asyncio.gather(*(self._answer(torrent.save(SAVE_CHANGED)) for torrent in torrents))
+        blobs = await asyncio.gather(
+            *(self._answer(torrent.save(SAVE_CHANGED), torrent.key) for torrent in torrents)
+        )
         return {torrent.key: blob for torrent, blob in zip(torrents, blobs, strict=True) if blob}
 
-    async def _answer(self, future: asyncio.Future[T]) -> T | None:
-        """What libtorrent answers, or None when it does not."""
+    async def _answer(self, future: asyncio.Future[T], key: str = "none") -> T | None:
+        """What libtorrent answers of this torrent, or None when it does not."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):  # wait_for of Python 3.11 may swallow a cancel
                 return await future
         except TimeoutError:
-            log.warning("libtorrent did not answer within %d s", ANSWER_SECONDS)
+            log.warning("libtorrent did not answer within %d s job=%s", ANSWER_SECONDS, key)
             return None
 
     # --- the clock, and what alerts ask for ---

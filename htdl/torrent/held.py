@@ -59,7 +59,7 @@ class Held:
     course: Course | None = field(init=False, default=None)  # while there is no metadata
 
     def __post_init__(self) -> None:
-        self.barrier = Barrier(self.handle.flush_cache)
+        self.barrier = Barrier(self.handle.flush_cache, self.key)
         if self.metadata:
             self.learn(self.metadata)
 

@@ -10,6 +10,8 @@ from typing import Any, BinaryIO
 
 import pytest
 
+from htdl.cli import follow
+from htdl.cli.app import App
 from htdl.jobs import State
 from tests.api.serving import SECONDS, Serving
 from tests.waiting import until
@@ -198,3 +200,21 @@ def test_the_client_goes_on_where_its_stream_was_cut(served: Serving) -> None:
         event = next(stream)
         assert (event["event"], event["seq"]) == ("progress", seq + speed)
         served.run(cut())
+
+
+def test_the_command_line_goes_on_there_too(served: Serving) -> None:
+    job = served.client.add("magnet:one")
+    app = App({"HTDL_SOCKET": str(served.socket)}, config=None, socket=None)
+    stream = follow.stream(app, [])
+    state = next(stream) or {}
+    assert state["event"] == "state"
+
+    async def cut() -> None:
+        for task in served.server._feed._tellers:
+            task.cancel()
+
+    served.run(cut())
+    served.note(job.id, download_speed=7)
+    assert next(stream) is None, "the stream is gone for a moment"
+    event = next(stream) or {}
+    assert (event["event"], event["seq"]) == ("progress", state["seq"] + 1)

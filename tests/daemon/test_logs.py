@@ -41,8 +41,7 @@ OF_NO_JOB = {
     "core/vtt_files.py": "cannot read",  # a request from the page: its path is told
     "core/watch.py": "*",  # folders, and files in them
     "torrent/alerts.py": "listening cannot libtorrent",
-    "torrent/barrier.py": "libtorrent",
-    "torrent/engine.py": "libtorrent no",
+    "torrent/engine.py": "no",
     "torrent/session.py": "dht alert",
 }
 
