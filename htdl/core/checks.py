@@ -24,7 +24,8 @@ OK = "ok"
 DATABASE_SECONDS = 15.0  # that a good answer of the database holds: to ask waits for other writers
 ENGINE_SECONDS = 5.0  # it answers in milliseconds
 QUEUE_SECONDS = 30.0  # without a look at the queue are too many
-STUCK_SECONDS = 600.0  # a conversion that stands still is ended long before
+ALL_MADE = 99.9  # percent
+PATIENCE_TIMES = 4  # as long as conversion.stall_seconds, after which one that stands still is ended
 _RESTART = "restart the daemon: htdl daemon stop, then htdl daemon start"
 
 Found = tuple[str, str]
@@ -110,19 +111,21 @@ class Checks:
         except ConversionFailed as exc:
             return f"{_words(exc)}; or set conversion.enabled = false", ""
         running = self._running()
-        stuck = self._lanes.stuck(running, self._clock())
+        stuck = self._lanes.stuck(running, self._clock(), PATIENCE_TIMES * settings.stall_seconds)
         if stuck is None:
             return OK, f"ffmpeg {tools.version}, {len(running)} running"
         return f"a conversion of job {stuck[:8]} stands still: begin it again with htdl retry {stuck[:8]}", ""
 
     def _running(self) -> dict[tuple[str, int], float]:
-        """The progress of those whose source is whole: no other waits for anything."""
+        """The progress of those whose source is whole: no other waits for anything.  Without what is put in
+        its place, perhaps on another disk, which takes its time and shows none.
+        """
         jobs = [job.id for job in self._book.living.values() if job.status is State.CONVERTING]
         return {
             (job_id, x.file_index): x.progress
             for job_id in jobs
             for x in self._made(job_id)
-            if x.status is ConversionState.RUNNING
+            if x.status is ConversionState.RUNNING and x.progress < ALL_MADE
         }
 
 
@@ -138,14 +141,14 @@ class Lanes:
     def __init__(self) -> None:
         self._steps: dict[tuple[str, int], _Step] = {}
 
-    def stuck(self, running: Mapping[tuple[str, int], float], now: float) -> str | None:
-        """A job whose conversion has not moved for STUCK_SECONDS, as far as we have looked."""
+    def stuck(self, running: Mapping[tuple[str, int], float], now: float, seconds: float) -> str | None:
+        """A job whose conversion has not moved for so long, as far as we have looked."""
         before = self._steps
         self._steps = {
             key: step if (step := before.get(key)) and step.progress == progress else _Step(progress, now)
             for key, progress in running.items()
         }
-        return next((key[0] for key, x in self._steps.items() if now - x.at >= STUCK_SECONDS), None)
+        return next((key[0] for key, x in self._steps.items() if now - x.at >= seconds), None)
 
 
 def _disk(config: Config) -> Found:
