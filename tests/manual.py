@@ -96,7 +96,8 @@ def _prose(text: str) -> Iterator[str]:
 
 def plain(text: str) -> str:
     """Text in which roff sees nothing of its own."""
-    text = text.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq").replace("`", "\\(ga")
+    text = text.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq")
+    text = re.sub("`([^`]*)`", r"\\(oq\1\\(cq", text)
     return f"\\&{text}" if text.startswith((".", "'")) else text
 
 

@@ -16,7 +16,7 @@ import click
 import pytest
 
 from htdl import config, errors, jobs, wire
-from htdl.api import pages
+from htdl.api import guard, pages
 from htdl.api.control import Control, Controls
 from htdl.api.feed import Feed
 from htdl.api.hls import Hls
@@ -223,6 +223,12 @@ def test_every_route_has_an_item(served: Serving) -> None:
         known = {re.sub(r"/static/.*", "/static/{name}", x) for x in known}
         told = terms("htdl-api.7", heading, "Cm")
         assert sorted(told) == sorted(known)
+
+
+def test_every_status_of_an_error_has_an_item() -> None:
+    told = re.findall(r"^\.It (\d+)$", section("htdl-api.7", "Ss Answers"), re.M)
+    known = {wire.status_of(kind("x")) for kind in kinds(errors.HtdlError)} | {*guard._CODES, 403}
+    assert [int(x) for x in told] == sorted(known)
 
 
 OBJECTS = {
