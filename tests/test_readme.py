@@ -8,7 +8,6 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -42,9 +41,9 @@ CALLS = list(
 
 
 @pytest.fixture
-def film(make_daemon: Callable[..., Daemon], swarm: Swarm) -> tuple[Daemon, str]:
+def film(daemon: Daemon, swarm: Swarm) -> tuple[Daemon, str]:
     """A daemon, and a magnet that arrives in a moment."""
-    return make_daemon(), swarm.seed({"video.mkv": 300_000}).magnet
+    return daemon, swarm.seed({"video.mkv": 300_000}).magnet
 
 
 @pytest.mark.parametrize("call", [x for x in CALLS if x.startswith("htdl ")])
@@ -89,9 +88,9 @@ def test_its_python_runs(film: tuple[Daemon, str], number: int) -> None:
     assert "no_" not in done.stdout
 
 
-def test_its_curl_runs(film: tuple[Daemon, str]) -> None:
-    """Each line in its turn, in one shell; the stream of events ends after a second."""
-    daemon, magnet = film
+def test_its_curl_runs(daemon: Daemon, swarm: Swarm) -> None:
+    """Each line in its turn, in one shell, while it downloads; the stream of events ends after a second."""
+    magnet = swarm.seed({"video.mkv": 8 << 20}, rate=64 << 10).magnet
     lines = [line for line in shell_lines() if line.startswith("api")]
     assert len(lines) > 10
     script = "\n".join(f"{line}\necho" for line in lines).replace(MAGNET, magnet)
