@@ -11,9 +11,10 @@ import contextlib
 import logging
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 
 from htdl.config import Config
 from htdl.core import admission
@@ -21,7 +22,7 @@ from htdl.core.chores import Chores
 from htdl.core.conversion import Prepared
 from htdl.core.conversions import Conversions
 from htdl.core.streams import Streams
-from htdl.errors import DiskFull, HtdlError, NoSuchJob
+from htdl.errors import ConversionFailed, DiskFull, HtdlError, NoSuchJob
 from htdl.jobs import Conversion, ConversionState, Job, JobFile
 from htdl.media import browsers, live
 from htdl.media.plan import Effort
@@ -30,6 +31,9 @@ log = logging.getLogger(__name__)
 
 VIEWER_SECONDS = 60.0  # after the last request nobody watches any more
 LOOK_SECONDS = 0.1  # between two looks for a part that is still made
+NO_ROOM_SECONDS = 15.0  # after there was no room, before it is tried again
+BOUND_SECONDS = 5.0  # between two looks at what it takes on the disk
+MOST_GROWTH, SPARE_BYTES = 4, 1 << 30  # beyond what is reckoned, as of a conversion
 NAMES = re.compile(r"index\.m3u8|init\.mp4|index\d{1,9}\.m4s")
 
 
@@ -43,12 +47,21 @@ class _Show:
 
 
 class Live:
-    def __init__(self, conversions: Conversions, streams: Streams, config: Callable[[], Config]) -> None:
+    """`config` gives the configuration of the moment; `clock` is monotonic, in seconds."""
+
+    def __init__(
+        self,
+        conversions: Conversions,
+        streams: Streams,
+        config: Callable[[], Config],
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
         self._conversions = conversions
         self._streams = streams
         self._config = config
+        self._clock = clock
         self._shows: dict[tuple[str, int], _Show] = {}
-        self._failed: set[tuple[str, int]] = set()  # that could not be shown
+        self._failed: dict[tuple[str, int], float] = {}  # that could not be shown, and until when
         self._chores = Chores()
         conversions.shop.on_playlist_end = self._on_playlist_end
 
@@ -71,8 +84,9 @@ class Live:
         """Whether there is a playlist of what is made of a file, or will be once somebody asks."""
         key, record = (job.id, file.index), self._record(job, file)
         prepared = self._conversions.prepared(*key)
-        if record is None or prepared is None or key in self._failed or key in self._shows:
-            return key in self._shows and key not in self._failed
+        has_failed = self._failed.get(key, 0.0) > self._clock()
+        if record is None or prepared is None or has_failed or key in self._shows:
+            return key in self._shows and not has_failed
         if record.status in {ConversionState.DONE, ConversionState.FAILED} or not self.media_type(*key):
             return False
         effort = prepared.plan.effort
@@ -123,13 +137,27 @@ class Live:
             source = self._conversions.source(job, file)
             if source is None:
                 return
-            await asyncio.to_thread(self._check_room, prepared.plan.bytes or file.size)
+            expected = prepared.plan.bytes or file.size
+            await asyncio.to_thread(self._check_room, expected)
             await asyncio.to_thread(show.folder.mkdir, parents=True, exist_ok=True)
             log.info("shown while it is converted job=%s file=%d", job.id, file.index)
-            await live.show(prepared.tools, source, prepared.plan, show.folder / live.PLAYLIST)
+            await _first(
+                live.show(prepared.tools, source, prepared.plan, show.folder / live.PLAYLIST),
+                self._bound(show.folder, MOST_GROWTH * expected + SPARE_BYTES),
+            )
         except (HtdlError, OSError) as exc:
             log.warning("cannot be shown job=%s file=%d: %s", job.id, file.index, exc)
-            self._failed.add((job.id, file.index))
+            key, is_full = (job.id, file.index), isinstance(exc, DiskFull)
+            self._failed[key] = self._clock() + NO_ROOM_SECONDS if is_full else float("inf")
+            self._chores.begin(self._end(key))
+
+    async def _bound(self, folder: Path, most: int) -> None:
+        """Raises ConversionFailed once all in there takes more than it may, DiskFull for want of room."""
+        while True:
+            await asyncio.sleep(BOUND_SECONDS)
+            if await asyncio.to_thread(_bytes, folder) > most:
+                raise ConversionFailed("what is shown grew far larger than it should")
+            await asyncio.to_thread(self._check_room, 1)
 
     def _check_room(self, needed: int) -> None:
         """Raises DiskFull: what is shown is a second copy of the film."""
@@ -161,12 +189,14 @@ class Live:
             show.fetching = loop.create_task(self._fetch(job, file))
 
     async def _fetch(self, job: Job, file: JobFile) -> None:
-        """What plays next comes next, as for anybody who watches: ffmpeg takes what comes, and asks for none."""
+        """What plays next comes next, as for anybody who watches: ffmpeg takes what comes, and asks for
+        none.
+        """
         with contextlib.suppress(HtdlError):  # it stands still, or its turn does not come: asked again
             video = await self._streams.open(job.id, file.index)
             with contextlib.closing(video.reader(0, video.size)) as reader:
                 while await reader.next(VIEWER_SECONDS):
-                    await asyncio.sleep(0)  # what is here already comes without a wait, and may be much
+                    await asyncio.sleep(0)  # noqa: ASYNC110 - what is here comes without a wait, and may be much
 
     async def _end(self, key: tuple[str, int]) -> None:
         show = self._shows.get(key)
@@ -198,3 +228,25 @@ class Live:
     async def stop(self) -> None:
         for key in list(self._shows):
             await self._end(key)
+
+
+async def _first(*works: Coroutine[None, None, None]) -> None:
+    """Until one of them ends, or fails; then none of them runs any more."""
+    loop = asyncio.get_running_loop()
+    tasks = [loop.create_task(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        done.pop().result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+
+def _bytes(folder: Path) -> int:
+    """Of all files in there."""
+    total = 0
+    for path in folder.glob("*"):
+        with contextlib.suppress(OSError):  # just renamed
+            total += path.stat().st_size
+    return total

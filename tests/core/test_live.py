@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from htdl.core import live as core_live
 from htdl.errors import NoSuchJob
 from htdl.jobs import ConversionState, Job, JobFile
 from htdl.media.live import PLAYLIST
@@ -59,3 +60,41 @@ async def test_none_begins_where_there_is_no_room_for_it(world: World) -> None:
     world.configure(storage={"min_free": 1 << 60})
     assert not (await live.part(job, file, PLAYLIST)).exists()
     assert not live.is_shown(job, file)
+
+
+async def test_once_there_is_room_it_is_tried_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core_live, "NO_ROOM_SECONDS", 0.0)
+    job, file = await converted(world)
+    settings = {"enabled": True, "ffmpeg_path": world.config.conversion.ffmpeg_path}
+    world.configure(conversion=settings, storage={"min_free": 1 << 60})
+    assert not (await world.service.live.part(job, file, PLAYLIST)).exists()
+    world.configure(conversion=settings)
+    async with asyncio.timeout(5):
+        while not await is_there(world, job, file):
+            await asyncio.sleep(0.02)  # noqa: ASYNC110 - it tells nobody that it may be tried again
+
+
+async def is_there(world: World, job: Job, file: JobFile) -> bool:
+    try:
+        return (await world.service.live.part(job, file, PLAYLIST)).exists()
+    except NoSuchJob:
+        return False
+
+
+async def test_one_that_fills_the_disk_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each of its files is small; all together are not."""
+    monkeypatch.setattr(core_live, "BOUND_SECONDS", 0.1)
+    monkeypatch.setattr(core_live, "SPARE_BYTES", 5_000_000)
+    part = 'head -c 1000000 /dev/zero > "${last#file:}.$n"; sleep 0.02; n=$((n+1))'
+    endless = f'for last; do :; done; case "$last" in *m3u8) n=0; while [ $n -lt 500 ]; do {part}; done; esac'
+    path = program(tmp_path, "endless", "sleep 600")
+    path.write_text(path.read_text().replace('exec "$real"', f'{endless}; exec "$real"'))
+    async with running_world(tmp_path, conversion={"enabled": True, "ffmpeg_path": str(path)}) as world:
+        job, file = await converted(world)
+        folder = world.service.conversions.show_folder(job.id, file.index)
+        assert not (await world.service.live.part(job, file, PLAYLIST)).exists()
+        assert "what is shown grew far larger than it should" in caplog.text
+        await world.until(lambda: not folder.exists())
+        assert not world.service.live.is_shown(job, file)
