@@ -110,11 +110,14 @@ class Checks:
             tools = await find_tools(settings.ffmpeg_path, settings.ffprobe_path)
         except ConversionFailed as exc:
             return f"{_words(exc)}; or set conversion.enabled = false", ""
-        running = self._running()
-        stuck = self._lanes.stuck(running, self._clock(), PATIENCE_TIMES * settings.stall_seconds)
+        stuck = self._lanes.stuck(self._running(), self._clock(), PATIENCE_TIMES * settings.stall_seconds)
         if stuck is None:
-            return OK, f"ffmpeg {tools.version}, {len(running)} running"
-        return f"a conversion of job {stuck[:8]} stands still: begin it again with htdl retry {stuck[:8]}", ""
+            return OK, f"ffmpeg {tools.version}"
+        job = stuck[:8]
+        words = (
+            f"a conversion of job {job} stands still: begin it again with htdl pause {job}, htdl resume {job}"
+        )
+        return words, ""
 
     def _running(self) -> dict[tuple[str, int], float]:
         """The progress of those whose source is whole: no other waits for anything.  Without what is put in
