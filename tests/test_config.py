@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -270,6 +271,13 @@ def test_the_origin_of_each_value() -> None:
 def test_strangers_are_told_once_and_those_of_hooks_are_none() -> None:
     environ = dict.fromkeys(["HTDL_TORENT_PORT", "HTDL_SOCKET", "HTDL_EVENT", "HTDL_TORRENT_X", "OTHER"], "")
     assert [x.where for x in origins.strangers(environ)] == ["HTDL_TORENT_PORT"]
+
+
+def test_every_variable_that_the_code_names_is_known() -> None:
+    sources = Path(config.__file__).parent.rglob("*.py")
+    named = {name for path in sources for name in re.findall(r'"(HTDL_[A-Z_]+[A-Z])"', path.read_text())}
+    assert {"HTDL_SOCKET", "HTDL_JOB_ID"} <= named
+    assert not origins.strangers(dict.fromkeys(named, ""))
 
 
 # the schedule

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from htdl.cli.app import App, job_path
 from htdl.cli.options import as_json, examples, job_ids, speed
 from htdl.cli.output import json_text
 from htdl.cli.words import printable
+from htdl.errors import NoSuchJob
 
 _WAYS = (("down", "download"), ("up", "upload"))
 _BY = {"configuration": "by the configuration", "schedule": "by the schedule", "hand": "set by hand"}
@@ -64,7 +66,10 @@ def _patch(down: int | None, up: int | None, reset: bool) -> dict[str, int]:
 
 def _limit_jobs(app: App, ids: tuple[str, ...], patch: dict[str, int], *, as_json: bool) -> int:
     def one(prefix: str) -> many.Job:
-        job: many.Job = app.call("PATCH", job_path(prefix), patch) if patch else app.job(prefix)
+        try:
+            job: many.Job = app.call("PATCH", job_path(prefix), patch) if patch else app.job(prefix)
+        except NoSuchJob as exc:
+            raise _meant(prefix, exc) from exc
         if not as_json:
             click.echo(f"{many.named(job)}: {_of_job(job)}")
         return job
@@ -73,6 +78,16 @@ def _limit_jobs(app: App, ids: tuple[str, ...], patch: dict[str, int], *, as_jso
     if as_json:
         many.print_jobs(done, single=len(ids) == 1)
     return code
+
+
+def _meant(prefix: str, error: NoSuchJob) -> NoSuchJob:
+    """The error, with another hint where a speed was given for an id."""
+    from htdl import rates
+
+    with contextlib.suppress(ValueError):
+        rates.parse(prefix)
+        return NoSuchJob(error.message, hint=f"to limit all downloads: htdl limit --down {prefix}")
+    return error
 
 
 def _lines(limits: Mapping[str, Any]) -> list[str]:

@@ -134,4 +134,6 @@ def test_what_cannot_be_is_refused(daemon: Daemon) -> None:
         daemon.client.update("nobody", max_download_speed=5)
     done = daemon.htdl("limit", "--down", "fast")
     assert (done.returncode, "not a speed" in done.stderr) == (2, True)
+    assert "htdl limit --down 1.5M" in daemon.htdl("limit", "1.5M").stderr
+    assert "--down" not in daemon.htdl("limit", "nobody", "--up", "5").stderr
     assert daemon.client.limits().download.by == "configuration"
