@@ -65,7 +65,8 @@ def _daemon(app: App) -> tuple[list[Finding], bool]:
     except NoDaemon as exc:
         return [_nobody(app, exc)], False
     except HtdlError as exc:
-        return [Finding("daemon", Level.FAIL, exc.message, exc.hint or "")], False
+        hint = exc.hint or "look at its log, and start it anew"
+        return [Finding("daemon", Level.FAIL, exc.message, hint)], False
     said = [Finding("daemon", Level.OK, f"answers: version {health.version}, pid {health.pid}")]
     if health.version != __version__:
         words = f"the daemon is {health.version}, this command is {__version__}"

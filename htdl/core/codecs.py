@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 from htdl.config import Conversion
 from htdl.errors import ConversionFailed
@@ -38,9 +40,21 @@ async def look(config: Conversion) -> list[Finding]:
         words = f"{exc.message}; videos are downloaded, and not converted"
         return [Finding("ffmpeg", Level.FAIL, words, exc.hint or "")]
     return [
-        Finding("ffmpeg", Level.OK, f"{found.version}: {found.ffmpeg}"),
+        _taken(config, found),
         *lacks(config, found.has, await tools.decoders(found.ffmpeg)),
     ]
+
+
+def _taken(config: Conversion, found: tools.Tools) -> Finding:
+    """Which one serves, and whether that is the one that is named."""
+    named = shutil.which(config.ffmpeg_path)
+    words = f"{found.version}: {found.ffmpeg}"
+    is_packaged = named is None and config.ffmpeg_path == Conversion().ffmpeg_path  # by htdl[ffmpeg]
+    if not is_packaged and (named is None or Path(named).absolute() != Path(found.ffmpeg)):
+        why = "does not serve" if named else "is not there"
+        hint = "mend it, or leave conversion.ffmpeg_path out"
+        return Finding("ffmpeg", Level.WARN, f"{words}, for {config.ffmpeg_path} {why}", hint)
+    return Finding("ffmpeg", Level.OK, words)
 
 
 def lacks(config: Conversion, has: frozenset[str], reads: frozenset[str]) -> Iterator[Finding]:

@@ -14,28 +14,25 @@ SLOW_UPLOAD = 20 << 10  # bytes a second; peers give to who gives
 _NAMED = 3  # jobs that are named of each kind
 
 _BLOCKED: dict[Blocked, tuple[str, str]] = {
-    Blocked.DISK_FULL: ("wait for room on the disk", "free some space; they go on by themselves"),
-    Blocked.NO_PEERS: (
-        "find no peers",
-        "wait, or look for a torrent with more seeders; see dht and trackers",
-    ),
+    Blocked.DISK_FULL: ("no room on the disk", "free some space; they go on by themselves"),
+    Blocked.NO_PEERS: ("no peers", "wait, or look for a torrent with more seeders; see dht and trackers"),
     Blocked.NO_METADATA: (
-        "are magnets that nobody has answered",
+        "nobody has answered the magnet",
         "wait, or take a magnet with trackers; see dht and trackers",
     ),
     Blocked.PEERS_CHOKING: (
-        "are slow: peers are there, and none sends",
+        "slow: peers are there, and none sends",
         "wait; a higher torrent.max_upload_speed and a reachable port help",
     ),
-    Blocked.TRACKER_ERROR: ("have trackers that refuse or are gone", "`htdl show ID` has their words"),
+    Blocked.TRACKER_ERROR: ("the trackers refuse or are gone", "`htdl show ID` has their words"),
 }
 _FAILED: dict[str, tuple[str, str]] = {
-    "invalid_torrent": ("are no valid torrent", "get the .torrent or the magnet once more, from elsewhere"),
-    "bad_source": ("are no valid torrent", "get the .torrent or the magnet once more, from elsewhere"),
-    "io_error": ("could not be written or read", "mend the disk or its folder, then: htdl retry ID"),
-    "no_ffmpeg": ("could not be converted for want of ffmpeg", "install it, then: htdl convert ID"),
-    "conversion_failed": ("could not be converted", "`htdl show ID` says why; then: htdl convert ID"),
-    "bad_media": ("are no video that can be read", "`htdl show ID` says why"),
+    "invalid_torrent": ("no valid torrent", "get the .torrent or the magnet once more, from elsewhere"),
+    "bad_source": ("no valid torrent", "get the .torrent or the magnet once more, from elsewhere"),
+    "io_error": ("the disk could not be written or read", "mend it or its folder, then: htdl retry ID"),
+    "no_ffmpeg": ("not converted for want of ffmpeg", "install it, then: htdl convert ID"),
+    "conversion_failed": ("not converted", "`htdl show ID` says why; then: htdl convert ID"),
+    "bad_media": ("no video that can be read", "`htdl show ID` says why"),
 }
 _OTHER = ("failed", "`htdl show ID` says why; begin again with: htdl retry ID")
 
@@ -47,14 +44,14 @@ def of_living(jobs: Iterable[Job]) -> Iterator[Finding]:
     queued = [job for job in living if job.blocked_by is Blocked.QUEUE]
     paused = [job for job in living if job.status is State.PAUSED]
     moving = len(living) - len(stands) - len(queued) - len(paused)
-    words = f"{moving} under way, {len(queued)} queued, {len(paused)} paused, {len(stands)} stand still"
+    words = f"{moving} under way, {len(queued)} queued, {len(paused)} paused, {len(stands)} standing still"
     yield Finding("downloads", Level.OK, words)
     if queued and not moving:
         hint = "raise torrent.max_active_downloads, or cancel what holds the slots"
-        yield Finding("queue", Level.WARN, f"{_said(queued)} queued, and nothing moves", hint)
+        yield Finding("queue", Level.WARN, f"{_said(queued)}: queued, and nothing moves", hint)
     for kind, (what, hint) in _BLOCKED.items():
         if some := [job for job in stands if job.blocked_by is kind]:
-            yield Finding(kind.value, Level.WARN, f"{_said(some)} {what}", hint)
+            yield Finding(kind.value, Level.WARN, f"{_said(some)}: {what}", hint)
 
 
 def of_failed(jobs: Iterable[Job]) -> Iterator[Finding]:
@@ -63,14 +60,16 @@ def of_failed(jobs: Iterable[Job]) -> Iterator[Finding]:
     for job in jobs:
         by_cause.setdefault(_FAILED.get(job.error_code or "", _OTHER), []).append(job)
     for (what, hint), some in by_cause.items():
-        yield Finding("failed", Level.WARN, f"{_said(some)} {what}", hint)
+        yield Finding("failed", Level.WARN, f"{_said(some)}: {what}", hint)
 
 
 def of_missing(jobs: Collection[Job]) -> Iterator[Finding]:
     """Of jobs that are complete, and whose main file is not where it was."""
     if jobs:
         hint = "put it back, or fetch it again with: htdl retry ID"
-        yield Finding("files", Level.WARN, f"{_said(jobs)} not found on the disk any more", hint)
+        yield Finding(
+            "files", Level.WARN, f"{_said(jobs)}: file not found, it has left its place on the disk", hint
+        )
 
 
 def of_limits(held: SpeedLimits) -> Finding:

@@ -20,6 +20,7 @@ from htdl.core import codecs, diagnosis, machine, places, ports, reach, symptoms
 from htdl.jobs import Blocked, Finding, Job, Level, SpeedLimit, State
 from htdl.store import soundness
 from htdl.torrent.api import Network
+from tests.tools import require
 
 SEEN = Network(
     port=6881,
@@ -110,7 +111,7 @@ def test_a_queue_is_told_where_nothing_moves() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "words"), [("invalid_torrent", "no valid torrent"), ("io_error", "written"), (None, "failed")]
+    ("code", "words"), [("invalid_torrent", "no valid torrent"), ("io_error", "disk"), (None, "failed")]
 )
 def test_what_failed_is_told_by_its_cause(code: str | None, words: str) -> None:
     failed = [replace(JOB, status=State.FAILED, error_code=code, id=f"{n:08}") for n in range(5)]
@@ -193,6 +194,13 @@ def test_a_disk_without_room_is_wrong(settings: Config, tmp_path: Path) -> None:
 
 
 # --- ffmpeg and the database
+
+
+async def test_an_ffmpeg_that_is_named_and_does_not_serve_is_told(settings: Config) -> None:
+    require("ffmpeg")
+    named = msgspec.structs.replace(settings.conversion, ffmpeg_path="/bin/false")
+    one = (await codecs.look(named))[0]
+    assert (one.level, "/bin/false does not serve" in one.words) == (Level.WARN, True)
 
 
 def test_what_ffmpeg_lacks_is_told(settings: Config) -> None:
