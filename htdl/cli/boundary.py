@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -80,8 +81,10 @@ def warn(message: str, as_json: bool) -> None:
 def _usage(error: click.UsageError, as_json: bool) -> None:
     if as_json:
         tell(HtdlError(error.format_message(), code="usage"), as_json)
-    else:
-        error.show()
+        return
+    said = io.StringIO()  # click repeats what was given, as it is
+    error.show(said)
+    click.echo("\n".join(printable(line) for line in said.getvalue().split("\n")), err=True, nl=False)
 
 
 def _bug(error: Exception, argv: Sequence[str]) -> HtdlError:
@@ -107,7 +110,8 @@ def _without_secrets(argv: Sequence[str]) -> str:
 def _keep(folder: Path, text: str) -> Path:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / f"bug-{os.getpid()}.log"
-    path.write_text(text, encoding="utf-8", errors="backslashreplace")
+    lines = (printable(line) for line in text.split("\n"))  # a person is going to look at it
+    path.write_text("\n".join(lines), encoding="utf-8")
     return path
 
 

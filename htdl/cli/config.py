@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import click
 from htdl.cli import background, editor
 from htdl.cli.app import App
 from htdl.cli.options import as_json, examples
-from htdl.cli.output import json_text
+from htdl.cli.output import json_text, path_text
 from htdl.cli.words import printable
 from htdl.errors import BadConfig, NoDaemon
 
@@ -46,7 +47,7 @@ def show(app: App, as_json: bool) -> None:
 @click.pass_obj
 def path(app: App) -> None:
     """Print where the configuration file is, or would be."""
-    click.echo(str(app.config))
+    click.echo(os.fsencode(path_text(str(app.config))))
 
 
 @command.command("check", epilog=examples("htdl config check", "htdl --config new.toml config check"))
@@ -65,7 +66,8 @@ def check(app: App) -> None:
     if strangers:
         raise config.faulty(strangers, "the environment")
     click.echo(
-        f"OK: {app.config}" + ("" if app.config.exists() else " does not exist; the defaults are used")
+        f"OK: {printable(app.config)}"
+        + ("" if app.config.exists() else " does not exist; the defaults are used")
     )
 
 
@@ -81,7 +83,7 @@ def edit(app: App) -> None:
     editor.edit(file, app.environ)
     _from_file(app)
     running = background.answers(app)
-    click.echo(f"OK: {file}" + ("; a running daemon takes it over by itself" if running else ""))
+    click.echo(f"OK: {printable(file)}" + ("; a running daemon takes it over by itself" if running else ""))
 
 
 def _from_file(app: App) -> dict[str, Any]:

@@ -7,7 +7,8 @@ import click
 from htdl.cli import files, streams
 from htdl.cli.app import App
 from htdl.cli.options import as_json, examples
-from htdl.cli.output import json_text, path_text
+from htdl.cli.output import json_text
+from htdl.cli.words import printable
 
 
 @click.command(
@@ -36,7 +37,7 @@ def command(app: App, prefix: str, file: str | None, page: bool, m3u: bool, as_j
     if as_json:
         click.echo(json_text(stream))
     else:
-        click.echo(path_text(streams.address(stream, job, kind)))
+        click.echo(printable(streams.address(stream, job, kind)))
 
 
 def _kind(*, page: bool, m3u: bool, is_of_one_file: bool, as_json: bool) -> streams.Kind:
