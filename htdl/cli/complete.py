@@ -25,7 +25,7 @@ from htdl import paths
 from htdl.cli import words
 from htdl.cli.app import App
 from htdl.cli.holder import holder
-from htdl.errors import HtdlError, NoDaemon
+from htdl.errors import HtdlError, NoDaemon, NoSuchJob
 
 PATIENCE_SECONDS = 0.3  # for one answer of the daemon
 MOST_JOBS = 200  # more than a person reads
@@ -129,24 +129,38 @@ def _equip(command: click.Command, before: Sequence[str]) -> None:
 
 
 def _jobs(asked: Asked) -> Iterator[Item]:
-    """The short ids of the jobs that this verb takes, and the keys that video applications gave them."""
-    for job in _listed(asked):
-        short = words.short_id(job)
-        own = job["id"] if len(asked.word) > len(short) else short
-        says = " ".join(filter(None, (words.state(job), words.percent(job), words.name(job)[:_LONGEST])))
-        for value in (own, job["video_id"]) if job["video_id"] != job["id"] else (own,):
-            if value.startswith(asked.word) and value not in asked.before:
-                yield Item(value, help=says)
-
-
-def _listed(asked: Asked) -> list[dict[str, Any]]:
-    """As many as a person reads, and else the one that is meant."""
+    """The short ids of the jobs that this verb takes, and the keys that video applications gave them; or
+    where none begins so, the ids of those that are named so.
+    """
     try:
-        app = _asking(asked.app)
-        jobs, total = app.jobs(_STATES.get(asked.verb, ()), MOST_JOBS)
-        is_far = total > MOST_JOBS and asked.word and not any(x["id"].startswith(asked.word) for x in jobs)
-        return [app.job(asked.word)] if is_far else jobs
-    except HtdlError:  # nobody answers, or nothing begins so
+        app, states = _asking(asked.app), _STATES.get(asked.verb, ())
+        jobs, total = app.jobs(states, MOST_JOBS)
+        items = [x for job in jobs for x in _named(job, asked) if x.value.startswith(asked.word)]
+        if not items and asked.word:
+            jobs = _far(app, asked.word) if total > MOST_JOBS else []
+            jobs = jobs or app.jobs(states, MOST_JOBS, name=asked.word)[0]
+            items = [next(_named(job, asked)) for job in jobs]
+    except HtdlError:  # nobody answers
+        return
+    yield from (x for x in items if x.value not in asked.before)
+
+
+def _named(job: words.JobObject, asked: Asked) -> Iterator[Item]:
+    """The id, whole where more than the short one is typed; and the video's id where it is another."""
+    short = words.short_id(job)
+    says = " ".join(filter(None, (words.state(job), words.percent(job), words.name(job)[:_LONGEST])))
+    yield Item(
+        job["id"] if job["id"].startswith(asked.word) and len(asked.word) > len(short) else short, help=says
+    )
+    if job["video_id"] != job["id"]:
+        yield Item(job["video_id"], help=says)
+
+
+def _far(app: App, word: str) -> list[dict[str, Any]]:
+    """The one job that begins so, beyond those that were listed."""
+    try:
+        return [app.job(word)]
+    except NoSuchJob:
         return []
 
 

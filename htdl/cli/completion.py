@@ -79,9 +79,10 @@ def answer(group: click.Group, shell: str, typed: Sequence[str]) -> list[str]:
         word = split(word)[1]
     found = complete.reply(group, before[1:], word)
     option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
-    lead = option + equals if shell == "fish" and equals else ""
-    cut = _kept(value, typed[1]) if shell == "bash" and len(typed) > 1 else 0
-    return [found.files, *(f"{lead}{text[cut:]}\t{says}" for text, says in found.words)]
+    lead = option + equals if shell == "fish" else ""
+    kept = _kept(value, *typed) if shell == "bash" and len(typed) > 1 else ""
+    cut = [(text.removeprefix(kept), says) for text, says in found.words if text.startswith(kept)]
+    return [found.files, *(f"{lead}{text}\t{says}" for text, says in cut)]
 
 
 def split(line: str) -> tuple[list[str], str]:
@@ -95,7 +96,18 @@ def split(line: str) -> tuple[list[str], str]:
     return [], ""
 
 
-def _kept(word: str, replaced: str) -> int:
-    """How much of the beginning of this word stays, of which bash replaces only this rest."""
+def _kept(word: str, line: str, replaced: str) -> str:
+    """The beginning of this word, the last one of the line, that bash keeps: it replaces only the rest, but
+    within a quotation all of it.
+    """
     rest = split(replaced)[1]
-    return len(word) - len(rest) if word.endswith(rest) else 0
+    return word.removesuffix(rest) if word.endswith(rest) and not _is_quoted(line) else ""
+
+
+def _is_quoted(line: str) -> bool:
+    """Whether it ends within a quotation."""
+    try:
+        shlex.split(line + _END)
+    except ValueError:
+        return True
+    return False

@@ -257,6 +257,13 @@ def test_a_job_is_offered_once(odd: Daemon) -> None:
     assert one[:8] not in told(odd, f"htdl resume {one[:8]} ")
 
 
+def test_a_job_is_offered_by_its_name(odd: Daemon) -> None:
+    by_name = {x.name: x.id[:8] for x in odd.client.jobs()}
+    assert told(odd, "htdl show plain").keys() == {by_name["Plain Film.mkv"]}
+    assert told(odd, "htdl show .mkv").keys() == {by_name[x] for x in NAMES}
+    assert told(odd, "htdl show nothing-like-it") == {}
+
+
 def test_the_files_of_a_job_are_offered_by_number_and_by_name(odd: Daemon) -> None:
     for before in ("htdl url series-1 --file", "htdl --socket /nowhere/s add my?series.torrent --file"):
         line = [x.replace("?", " ") for x in before.split()]
@@ -280,6 +287,12 @@ def test_bash(odd: Daemon) -> None:
             assert f"{job.id[:8]}  (paused 0% {job.name})" in listing
         one = odd.client.jobs()[2].id
         assert bash.type(f"htdl resume {one[:5]}\t")[0] == f"htdl resume {one[:8]} "
+        for typed in ("Plain", "'Colon: t"):  # by its name
+            job = next(x for x in odd.client.jobs() if x.name.startswith(typed.strip("'")))
+            assert shlex.split(bash.type(f"htdl show {typed}\t")[0])[-1] == job.id[:8]
+        assert (
+            bash.type("htdl show Colon:\t")[0] == "htdl show Colon:"
+        )  # of which bash would keep the beginning
         assert bash.type("htdl add my\t")[0] == r"htdl add my\ series.torrent "
         assert bash.type("htdl add s\t")[0] == r"htdl add sub\ dir/"
         for typed in ("b", r"b:\ ", '"b'):
@@ -299,6 +312,9 @@ def test_zsh(odd: Daemon) -> None:
         listing = zsh.type("htdl resume \t")[1]
         for job in odd.client.jobs():
             assert f"{job.id[:8]}  paused 0% {job.name}" in listing
+        job = next(x for x in odd.client.jobs() if x.name.startswith("Plain"))
+        assert zsh.type("htdl show plain\t")[0] == f"htdl show {job.id[:8]} "
+        assert zsh.type("htdl show .mkv\t")[0] == "htdl show .mkv"
         assert zsh.type("htdl add my\t")[0] == r"htdl add my\ series.torrent "
         assert zsh.type("htdl url series-1 --file=b\t")[0] == r"htdl url series-1 --file=b:\ \'c\'.mkv "
         assert zsh.type('htdl url series-1 --file "b\t')[0] == "htdl url series-1 --file \"b: 'c'.mkv\" "
