@@ -30,6 +30,7 @@ ORDER BY
     position
 """
 _LIVING = json.dumps([state for state in State if state not in ENDED])
+_NUMBER = re.compile(r"[0-9]+")
 _MAGIC = re.compile(r"[*?\[]")  # what fnmatch heeds
 _COLUMNS = tuple(field.name for field in fields(Job))
 _NAMES = ", ".join(_COLUMNS)
@@ -46,7 +47,7 @@ _NARROW = {
 }
 # By what, and which way round it is wanted first.
 _SORTS = {
-    Sort.NAME: ("name COLLATE NOCASE", "ASC"),
+    Sort.NAME: ("numbered(name)", "ASC"),
     Sort.PROGRESS: ("IIF(total_bytes > 0, 1.0 * done_bytes / total_bytes, progress / 100.0)", "DESC"),
     Sort.SPEED: ("download_speed + upload_speed", "DESC"),
     Sort.ETA: (
@@ -111,7 +112,7 @@ def listing(db: sqlite_utils.Database, query: JobQuery, ready: Iterable[str] = (
     as `query` says.  `ready` are those that can be watched and have not ended, where that is asked for.
     """
     limit = -1 if query.limit is None else query.limit
-    rest = f"{_where(db, query)}{_order(query)}LIMIT :limit"
+    rest = f"{_where(db, query)}{_order(db, query)}LIMIT :limit"
     return _jobs(db, rest, _asked(query, ready) | {"limit": limit})
 
 
@@ -243,7 +244,8 @@ def _where(db: sqlite_utils.Database, query: JobQuery) -> str:
     conditions = []
     if query.status:
         narrow = [_NARROW[x] for x in query.status if isinstance(x, Narrow)]
-        states = "status IN (SELECT value FROM json_each(:status))"
+        # the + keeps SQLite from the index of the status, after which all that it finds has to be sorted
+        states = "+status IN (SELECT value FROM json_each(:status))"
         conditions.append(" OR ".join([states, *narrow]))
     if query.ids:
         conditions.append("id IN (SELECT value FROM json_each(:ids))")
@@ -255,9 +257,11 @@ def _where(db: sqlite_utils.Database, query: JobQuery) -> str:
     return "WHERE " + " AND ".join(f"({x})" for x in conditions) if conditions else ""
 
 
-def _order(query: JobQuery) -> str:
+def _order(db: sqlite_utils.Database, query: JobQuery) -> str:
     if query.sort is None:
         return LISTING_ORDER
+    if query.sort is Sort.NAME:
+        db.register_function(_numbered, name="numbered", deterministic=True)
     by, way = _SORTS[query.sort]
     way = _OTHER_WAY[way] if query.reverse else way
     return LISTING_ORDER.replace("ORDER BY", f" ORDER BY ({by}) IS NULL, ({by}) {way},")
@@ -271,6 +275,11 @@ def _asked(query: JobQuery, ready: Iterable[str]) -> dict[str, Any]:
         "ready": json.dumps(list(ready)),
         "name": query.name.casefold(),
     }
+
+
+def _numbered(name: str) -> str:
+    """By what names are ordered: capitals do not matter, and E2 comes before E10."""
+    return _NUMBER.sub(lambda number: number[0].zfill(20), name.casefold())
 
 
 def _is_named(wanted: str, name: str) -> bool:

@@ -1,6 +1,5 @@
 import dataclasses
 import sqlite3
-import time
 from dataclasses import replace
 
 import pytest
@@ -377,6 +376,27 @@ async def test_a_list_is_in_the_order_that_is_asked_for(db, new_job):
     assert await listed(Sort.SIZE, reverse=True, limit=2) == [3, 1]
 
 
+async def test_names_are_in_the_order_in_which_people_number_them(db, new_job):
+    names = ["Äpfel", "zebra", "S01E10", "s01e9", "S01E2", "10", "9", "äpfel 2", ""]
+    await put(db, *(new_job(n, name=x) for n, x in enumerate(names)))
+    found = await db.run(jobs.listing, JobQuery(sort=Sort.NAME))
+    assert [x.name for x in found] == ["", "9", "10", "S01E2", "s01e9", "S01E10", "zebra", "Äpfel", "äpfel 2"]
+
+
+@pytest.mark.parametrize("status", [(), (State.CANCELLED,), (Narrow.SEEDING, State.PENDING)])
+async def test_a_page_of_a_long_list_is_walked_not_sorted(db, status):
+    """With ten thousand jobs that is 1 ms; to sort them takes 10."""
+    query = JobQuery(status=status)
+
+    def plan(raw):
+        sql = f"EXPLAIN QUERY PLAN {jobs._SELECT}{jobs._where(raw, query)}{jobs._order(raw, query)} LIMIT 100"
+        return [row[3] for row in raw.execute(sql, jobs._asked(query, ()))]
+
+    steps = await db.run(plan)
+    assert "SCAN download_jobs USING INDEX download_jobs_listing" in steps
+    assert not [step for step in steps if "TEMP B-TREE" in step]
+
+
 @pytest.fixture
 async def many(db, new_job):
     states = list(State)
@@ -386,48 +406,6 @@ async def many(db, new_job):
     ]
     await put(db, *some)
     return some
-
-
-async def test_a_page_of_ten_thousand_jobs_is_walked_not_sorted(db, many):
-    def plan(raw):
-        every = jobs._where(raw, JobQuery()) + jobs._order(JobQuery())
-        return [row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {jobs._SELECT}{every} LIMIT 100")]
-
-    steps = await db.run(plan)
-    assert "SCAN download_jobs USING INDEX download_jobs_listing" in steps
-    assert not [step for step in steps if "TEMP B-TREE" in step]
-
-
-QUICK = [
-    JobQuery(name="job", sort=Sort.NAME, limit=100),
-    JobQuery(name="*b*", sort=Sort.SPEED, reverse=True, limit=100),
-    JobQuery(ready=True, sort=Sort.ETA, limit=100),
-    JobQuery(status=(Narrow.ACTIVE,), sort=Sort.PROGRESS, limit=100),
-]
-
-
-@pytest.mark.parametrize("query", QUICK)
-async def test_a_choice_of_ten_thousand_jobs_is_quick(db, many, query):
-    async def once():
-        start = time.perf_counter()
-        await db.run(jobs.listing, query)
-        await db.run(jobs.count, query)
-        return time.perf_counter() - start
-
-    # 10 to 40 ms on a quiet machine; the best of several, for a busy one
-    assert min([await once() for _ in range(5)]) < 0.2
-
-
-@pytest.mark.parametrize("status", [(), (State.CANCELLED,), (State.PENDING, State.FAILED)])
-async def test_a_page_of_ten_thousand_jobs_is_quick(db, many, status):
-    async def once():
-        start = time.perf_counter()
-        found = await db.run(jobs.listing, JobQuery(status=status, limit=100))
-        assert len(found) == 100
-        return time.perf_counter() - start
-
-    # about 2 ms on a quiet machine; the best of several, for a busy one
-    assert min([await once() for _ in range(10)]) < 0.005
 
 
 async def test_ten_thousand_jobs_are_found_whole(db, many):
