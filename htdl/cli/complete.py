@@ -12,41 +12,30 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
-from typing import Any
 
 import click
 from click.shell_completion import CompletionItem, ShellComplete
 
-from htdl import paths
-from htdl.cli import words
+from htdl.cli import offers
 from htdl.cli.app import App
-from htdl.cli.holder import holder
-from htdl.errors import HtdlError, NoDaemon, NoSuchJob
+from htdl.cli.offers import Asked, Source
 
-PATIENCE_SECONDS = 0.3  # for one answer of the daemon
-MOST_JOBS = 200  # more than a person reads
-_LONGEST = 60  # characters of a name that only explains
-
-_LIVING = ("PENDING", "DOWNLOADING", "CONVERTING", "PAUSED")
-_ENDED = ("COMPLETED", "FAILED", "CANCELLED")
-# Which jobs a verb can do anything to; all of them where it is not named.
-_STATES: dict[str | None, Sequence[str]] = {
-    "cancel": _LIVING,
-    "limit": _LIVING,
-    "pause": ("PENDING", "DOWNLOADING", "CONVERTING"),
-    "priority": _LIVING,
-    "resume": ("PAUSED",),
-    "retry": _ENDED,
-    "remove": _ENDED,
-    "wait": _LIVING,
-    "watch": _LIVING,
+_KINDS = {"file": "files", "dir": "dirs", "torrent": "torrents"}
+# By what the help calls them: SOURCE..., FILE|JOB...
+_ARGUMENTS: dict[str, Source] = {
+    "ID": offers.jobs,
+    "JOB": offers.jobs,
+    "SOURCE": offers.torrents,
+    "FILE": offers.paths_here,
 }
-
-Item = CompletionItem
+_OPTIONS: dict[str, Source] = {
+    "--file": offers.files,
+    "--output": offers.folders,
+    "--before": offers.jobs,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +46,6 @@ class Reply:
 
     words: tuple[tuple[str, str], ...] = ()
     files: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A word of which `word` is the beginning, after those `before` it, for the verb `verb`."""
-
-    app: App
-    verb: str
-    before: Sequence[str]
-    word: str
-
-
-Source = Callable[[Asked], Iterator[Item]]
 
 
 def reply(group: click.Group, before: Sequence[str], word: str) -> Reply:
@@ -99,7 +75,7 @@ def source_of(parameter: click.Parameter) -> Source | None:
     sources = [_ARGUMENTS[word] for word in dict.fromkeys(named) if word in _ARGUMENTS]
     choices = [word for word in named if word.islower()]
     if choices:
-        sources.append(lambda asked: (Item(x) for x in choices if x.startswith(asked.word)))
+        sources.append(lambda asked: (CompletionItem(x) for x in choices if x.startswith(asked.word)))
     return _all_of(sources) if sources else None
 
 
@@ -110,7 +86,9 @@ class _Offered(click.types.StringParamType):
         self._source = source
         self._before = before
 
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Item]:
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
         whole = ctx.find_root().params
         app = App(os.environ, config=whole["config"], socket=whole["socket"])
         return list(self._source(Asked(app, ctx.command.name or "", self._before, incomplete)))
@@ -128,107 +106,5 @@ def _equip(command: click.Command, before: Sequence[str]) -> None:
             _equip(below, before)
 
 
-def _jobs(asked: Asked) -> Iterator[Item]:
-    """The short ids of the jobs that this verb takes, and the keys that video applications gave them; or
-    where none begins so, the ids of those that are named so.
-    """
-    try:
-        app, states = _asking(asked.app), _STATES.get(asked.verb, ())
-        jobs, total = app.jobs(states, MOST_JOBS)
-        items = [x for job in jobs for x in _named(job, asked) if x.value.startswith(asked.word)]
-        if not items and asked.word:
-            jobs = _far(app, asked.word) if total > MOST_JOBS else []
-            jobs = jobs or app.jobs(states, MOST_JOBS, name=asked.word)[0]
-            items = [next(_named(job, asked)) for job in jobs]
-    except HtdlError:  # nobody answers
-        return
-    yield from (x for x in items if x.value not in asked.before)
-
-
-def _named(job: words.JobObject, asked: Asked) -> Iterator[Item]:
-    """The id, whole where more than the short one is typed; and the video's id where it is another."""
-    short = words.short_id(job)
-    says = " ".join(filter(None, (words.state(job), words.percent(job), words.name(job)[:_LONGEST])))
-    yield Item(
-        job["id"] if job["id"].startswith(asked.word) and len(asked.word) > len(short) else short, help=says
-    )
-    if job["video_id"] != job["id"]:
-        yield Item(job["video_id"], help=says)
-
-
-def _far(app: App, word: str) -> list[dict[str, Any]]:
-    """The one job that begins so, beyond those that were listed."""
-    try:
-        return [app.job(word)]
-    except NoSuchJob:
-        return []
-
-
-def _asking(app: App) -> App:
-    """The app, for a question that starts no daemon: a socket of systemd's does that for whoever connects.
-
-    Raises NoDaemon where none runs.
-    """
-    if "HTDL_SOCKET" not in app.environ and holder(app) is None:
-        from htdl.cli.systemctl import SERVICE, Systemd
-
-        is_there = paths.SYSTEM_SOCKET.exists()
-        if not is_there or Systemd(of_user=False, environ=app.environ).units()[SERVICE].active != "active":
-            raise NoDaemon("no daemon runs")
-        app = App(app.environ, config=None, socket=paths.SYSTEM_SOCKET)
-    app.client.timeout = PATIENCE_SECONDS
-    return app
-
-
-def _files(asked: Asked) -> Iterator[Item]:
-    """The files of what stands on the line: by number, or by name where one is begun."""
-    word = asked.word
-    is_number = not word or word.isdecimal()
-    for number, path in _files_on_line(asked):
-        names = (str(number),) if is_number else (path, path.rpartition("/")[2])
-        for value in names:
-            if value.startswith(word):
-                yield Item(value, help=words.printable(path) if is_number else f"file {number}")
-
-
-def _files_on_line(asked: Asked) -> list[tuple[int, str]]:
-    """Those of the first word that names a .torrent here, or a job."""
-    for name in asked.before:
-        try:
-            if files := _files_of(asked, name):
-                return files
-        except (HtdlError, OSError):  # it names neither, or nobody answers
-            continue
-    return []
-
-
-def _files_of(asked: Asked, name: str) -> list[tuple[int, str]]:
-    from htdl.cli import torrent_files
-
-    if name.endswith(".torrent"):
-        return list(torrent_files.read(Path(name).expanduser()))
-    if name == asked.verb or name.startswith("-") or asked.verb == "add":
-        return []
-    return [(file["index"], file["path"]) for file in _asking(asked.app).job(name)["files"]]
-
-
-def _torrents(asked: Asked) -> Iterator[Item]:
-    yield Item(asked.word, type="torrent")
-
-
-def _paths(asked: Asked) -> Iterator[Item]:
-    yield Item(asked.word, type="file")
-
-
-def _folders(asked: Asked) -> Iterator[Item]:
-    yield Item(asked.word, type="dir")
-
-
 def _all_of(sources: Sequence[Source]) -> Source:
     return lambda asked: chain.from_iterable(source(asked) for source in sources)
-
-
-_KINDS = {"file": "files", "dir": "dirs", "torrent": "torrents"}
-# By what the help calls them: SOURCE..., FILE|JOB...
-_ARGUMENTS: dict[str, Source] = {"ID": _jobs, "JOB": _jobs, "SOURCE": _torrents, "FILE": _paths}
-_OPTIONS: dict[str, Source] = {"--file": _files, "--output": _folders, "--before": _jobs}
