@@ -15,26 +15,25 @@ from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
-from htdl.core import about, admission, download, payload, schedule, yielding
+from htdl.core import about, admission, payload, schedule
 from htdl.core.acts import Acts
 from htdl.core.book import Book
 from htdl.core.chores import Chores
 from htdl.core.findings import Findings
+from htdl.core.moving import Moving
 from htdl.core.requests import job_files, main_path
 from htdl.core.saves import Saves
 from htdl.core.schedule import Facts, Limits
 from htdl.core.service import Service
 from htdl.errors import BadRequest, HtdlError
 from htdl.jobs import Blocked, Job, JobFile, State, Wish
-from htdl.torrent.api import Engine, Failed, Finished, GotMetadata, Metadata, NoRoom, Status, TorrentEvent
+from htdl.torrent.api import Engine, Failed, Finished, GotMetadata, Metadata, NoRoom, TorrentEvent
 
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
 FLUSH_SECONDS = 2.0  # numbers into the database
 SAVE_SECONDS = 5.0  # resume data of what is downloading: a crash costs no more than this
-LOOKS_AT_ONCE = 100
-SEED_LOOK_SECONDS = 5.0  # between two looks at the seeds
 SAVE_SEEDS_SECONDS = 60.0  # only their counters change
 
 
@@ -57,11 +56,9 @@ class Runner:
         self._findings = Findings(clock)
         self._saves = Saves(book, engine, boot_id)
         self._acts = Acts(book, service, engine, self._findings, self._saves, self._chores)
-        self._last_tick = self._last_flush = self._last_save = self._last_seed_save = self._last_seed_look = (
-            clock()
-        )
+        self._moving = Moving(book, service, engine, self._findings, self._acts.tell_ready, clock)
+        self._last_tick = self._last_flush = self._last_save = self._last_seed_save = clock()
         self._went_well_at = clock()
-        self._yielding: set[str] = set()  # jobs that make way for a watched one
         self.observer: Callable[[float], None] = lambda seconds: None  # told how long each turn took
         engine.listener = self._on_event
         service.streams.listener = self._on_arrival
@@ -103,7 +100,7 @@ class Runner:
         self._book.changed.clear()
         if self._clock() - self._last_tick >= TICK_SECONDS:
             self._last_tick = self._clock()  # first: a look that fails is not tried again at once
-            await self._look()
+            await self._moving.look()
         await self._service.limiting.turn()
         await self._release_strangers()
         await self._service.conversions.turn()
@@ -113,7 +110,7 @@ class Runner:
                 await self._acts.act(action)
         await self._write()
 
-    # --- looking ---
+    # --- hearing ---
 
     def _on_event(self, event: TorrentEvent) -> None:
         """From the engine, on the event loop.  What fetches sooner is done at once, the rest next turn."""
@@ -136,7 +133,7 @@ class Runner:
         """More of what is arriving can be read."""
         job, status = self._book.living.get(job_id), self._engine.status(job_id)
         if job and status and not job.download_speed:  # which says whether it can be watched
-            self._look_at(job, status)
+            self._moving.look_at(job, status)
         self._acts.tell_ready(job_id)
         self._service.conversions.look_soon(job_id)
 
@@ -179,64 +176,6 @@ class Runner:
         self._service.streams.follow(job.id)
         if not fits and job.status is State.DOWNLOADING:  # it stands there with nothing selected
             await self._acts.act(schedule.Halt(job.id, Blocked.DISK_FULL))
-
-    async def _look(self) -> None:
-        self._make_way()
-        is_seed_look = self._clock() - self._last_seed_look >= SEED_LOOK_SECONDS
-        if is_seed_look:
-            self._last_seed_look = self._clock()
-        jobs = [
-            x
-            for x in self._book.living.values()
-            if x.status is State.DOWNLOADING or (is_seed_look and x.seeding)
-        ]
-        for job in [x for x in self._book.living.values() if x.status is State.CONVERTING]:
-            self._look_at_conversion(job)
-        for number, job in enumerate(jobs):
-            if number % LOOKS_AT_ONCE == 0:
-                await asyncio.sleep(0)  # lets those who listen take their events; thousands would not fit
-            if status := self._engine.status(job.id):
-                self._look_at(self._book.living.get(job.id, job), status)
-
-    def _look_at_conversion(self, job: Job) -> None:
-        standing = self._service.conversions.standing(job)
-        reason = Blocked.DISK_FULL if standing.found_disk_full else None
-        self._book.note(
-            job.id,
-            blocked_by=reason,
-            detail=download.waiting_words(reason) if reason else standing.detail,
-            eta_seconds=standing.eta_seconds,
-        )
-
-    def _make_way(self) -> None:
-        """Slow down the others while somebody watches a video that is still arriving."""
-        living = self._book.living
-        before, streams = self._yielding, self._service.streams
-        running = [job for job in living.values() if job.status is State.DOWNLOADING]
-        self._yielding = yielding.yielding(running, {x.id for x in running if streams.is_read(x.id)})
-        for job in [living[job_id] for job_id in before | self._yielding if job_id in living]:
-            speed = yielding.download_limit(job) if job.id in self._yielding else job.max_download_speed
-            self._engine.set_limits(job.id, max_download_speed=speed, max_upload_speed=job.max_upload_speed)
-
-    def _look_at(self, job: Job, status: Status) -> None:
-        if job.status is State.DOWNLOADING:
-            course = self._findings.follow(job.id, status)
-            numbers = download.numbers(job, status, course, self._clock())
-            if job.id in self._yielding:
-                numbers["detail"] = numbers["detail"] or yielding.DETAIL
-            self._book.note(job.id, **numbers)
-            self._service.streams.follow(job.id)
-            self._acts.tell_ready(job.id)
-        elif job.seeding:
-            self._book.note(
-                job.id,
-                upload_speed=status.upload_speed,
-                uploaded_bytes=status.uploaded_bytes,
-                peers=status.peers,
-            )
-            rules = self._service.config.torrent
-            if download.has_seeded_enough(status, job.total_bytes, rules.seed_ratio, rules.seed_minutes):
-                self._findings.of(job.id).has_seeded_enough = True
 
     # --- deciding ---
 

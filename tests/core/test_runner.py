@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from htdl.core.findings import DISK_FULL_SECONDS
-from htdl.core.runner import SAVE_SECONDS, SEED_LOOK_SECONDS
+from htdl.core.moving import SEED_LOOK_SECONDS
+from htdl.core.runner import SAVE_SECONDS
 from htdl.errors import BadSource, HtdlError, Refused
 from htdl.events import Kind
 from htdl.jobs import Blocked, JobPatch, State, Wish

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from htdl.core.download import MAX_TOLD
-from htdl.core.runner import SEED_LOOK_SECONDS
+from htdl.core.moving import SEED_LOOK_SECONDS
 from htdl.errors import BadRequest, Refused
 from htdl.jobs import AddRequest, Job, JobPatch, State
 from htdl.torrent.api import Metadata, Phase
