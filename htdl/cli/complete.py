@@ -1,8 +1,7 @@
 """What may stand at the end of a command line that is still being typed.
 
-click knows verbs, options and choices.  What it cannot know is here: jobs and their files, which a running
-daemon is asked for, and the files of a .torrent.  It is asked at a press of a key: whatever goes wrong, the
-answer is short.  No daemon is started, and none is waited for.
+click knows verbs, options and choices, and `offers` what click cannot know.  It is asked at a press of a key:
+whatever goes wrong, the answer is short.  No daemon is started, and none is waited for.
 
 What is offered is text that a person types.  A name with a control character is no such text, and is left
 out; no other needs care here, for each shell quotes what it inserts.
