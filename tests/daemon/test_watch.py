@@ -25,9 +25,12 @@ def test_it_goes_on_through_a_crash_of_the_daemon_until_the_end(daemon: Daemon, 
     job = daemon.client.add(swarm.seed({"video.mkv": 2_000_000}, rate=SLOW).magnet)
     with watching(daemon, job.id, "--json") as process:
         try:
+            assert process.stdout
+            first = process.stdout.readline()  # it follows
             flowing(daemon, job.id)
             daemon.restart()
-            out, err = process.communicate(timeout=20)
+            out = first + process.stdout.read()
+            _, err = process.communicate(timeout=20)
         finally:
             process.kill()
     assert process.returncode == 0, err
