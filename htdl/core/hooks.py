@@ -170,7 +170,11 @@ class Hooks:
         if self._is_taken_up:
             return
         await self._book.loaded.wait()
-        left, told = await self._db.read(_left)
+        try:
+            left, told = await self._db.read(_left)
+        except HtdlError as exc:  # the database is in use, say: what is written there stays as it is
+            log.error("what hooks were not done cannot be read: %s", exc)
+            return
         for due in left:
             log.info("hook was not done job=%s event=%s", due.job.id, due.kind)
             self._take(due)
