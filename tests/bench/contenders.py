@@ -12,6 +12,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+import urllib.error
 import urllib.request
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +25,8 @@ from tests.bench.console import Script
 from tests.daemons import Daemon
 from tests.ports import free_port
 from tests.waiting import until
+
+_SESSION = "X-Transmission-Session-Id"
 
 
 class Contender(Protocol):
@@ -81,7 +85,7 @@ class Raw(_Process):
     name = "raw"
     _CODE = """
 import sys, libtorrent as lt
-session = lt.session({"listen_interfaces": "127.0.0.1:0", "enable_dht": False, "enable_lsd": False,
+session = lt.session({"listen_interfaces": sys.argv[2] + ":0", "enable_dht": False, "enable_lsd": False,
     "enable_upnp": False, "enable_natpmp": False, "enable_outgoing_utp": False, "enable_incoming_utp": False,
     "allow_multiple_connections_per_ip": True, "ssrf_mitigation": False,
     "alert_mask": lt.alert_category.status})
@@ -96,7 +100,7 @@ sys.stdin.read()
 """
 
     def start(self) -> subprocess.Popen[str]:
-        command = [sys.executable, "-c", self._CODE, str(self.folder)]
+        command = [sys.executable, "-c", self._CODE, str(self.folder), place.ADDRESS]
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def wait(self) -> None:
@@ -156,6 +160,73 @@ class Aria2(_Process):
             return json.load(answer)["result"]
 
 
+class Transmission(_Process):
+    """It connects to no peer on 127.0.0.1, so that all must have another address of this machine:
+
+    sudo unshare --net sh -c 'ip link set lo up; ip address add 10.9.0.1/32 dev lo;
+        BENCH_ADDRESS=10.9.0.1 .venv/bin/python -m tests.bench download'
+    """
+
+    name = "transmission"
+
+    def start(self) -> subprocess.Popen[str]:
+        self._rpc_port = free_port()
+        self._session = ""
+        self._home = tempfile.TemporaryDirectory(prefix="htdl-bench-")
+        settings = {
+            "download-dir": str(self.folder),
+            "rpc-port": self._rpc_port,
+            "rpc-bind-address": "127.0.0.1",
+            "peer-port": free_port(),
+            "bind-address-ipv4": place.ADDRESS,
+            "dht-enabled": False,
+            "lpd-enabled": False,
+            "port-forwarding-enabled": False,
+            "utp-enabled": False,
+            "preallocation": 0,
+            "message-level": 0,
+        }
+        Path(self._home.name, "settings.json").write_text(json.dumps(settings))
+        command = ["transmission-daemon", "--foreground", "--config-dir", self._home.name]
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        self._home.cleanup()
+
+    def wait(self) -> None:
+        until(self._answers)
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self._ask("session-get"))
+        except OSError:
+            return False
+
+    def add(self, torrent: Path) -> None:
+        self._ask("torrent-add", metainfo=base64.b64encode(torrent.read_bytes()).decode())
+
+    def is_done(self) -> bool:
+        (told,) = self._ask("torrent-get", fields=["percentDone", "leftUntilDone"])["torrents"]
+        return bool(told["percentDone"] == 1 and not told["leftUntilDone"])
+
+    def _ask(self, method: str, **arguments: object) -> Any:
+        """The first answer is 409 with the session's id, which every other question must name."""
+        body = json.dumps({"method": method, "arguments": arguments}).encode()
+        url, headers = f"http://127.0.0.1:{self._rpc_port}/transmission/rpc", {_SESSION: self._session}
+        try:
+            with urllib.request.urlopen(urllib.request.Request(url, body, headers)) as answer:
+                return json.load(answer)["arguments"]
+        except urllib.error.HTTPError as exc:
+            with exc:
+                if exc.code != 409:
+                    raise
+                self._session = exc.headers[_SESSION]
+        return self._ask(method, **arguments)
+
+
 class Htdl:
     """Its state lies on a disk, as a user's does; only what it downloads lies in `folder`."""
 
@@ -167,7 +238,7 @@ class Htdl:
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
             home = stack.enter_context(place.disk())
-            torrent = {"download_path": str(self.folder)}
+            torrent = {"download_path": str(self.folder), "listen_interface": place.ADDRESS}
             self.daemon = Daemon(home, {"torrent": torrent, "log": {"level": "info"}})
             stack.callback(self.daemon.end)
             self.script = Script(home / "bin", self.daemon.env)
@@ -194,7 +265,13 @@ class Htdl:
 
 def available() -> list[type[Contender]]:
     """Those that this machine has; a missing one is named."""
+    found: list[type[Contender]] = [Raw]
     if shutil.which("aria2c"):
-        return [Raw, Aria2, Htdl]
-    print("aria2c is not installed and is left out")
-    return [Raw, Htdl]
+        found.append(Aria2)
+    else:
+        print("aria2c is not installed and is left out")
+    if shutil.which("transmission-daemon") and place.ADDRESS != "127.0.0.1":
+        found.append(Transmission)
+    else:
+        print("transmission-daemon is not installed, or may not be asked on 127.0.0.1, and is left out")
+    return [*found, Htdl]

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+ADDRESS = os.environ.get("BENCH_ADDRESS", "127.0.0.1")  # of every peer; contenders.Transmission says why
 BLOCK = 512  # stat(2): st_blocks counts in these
 _MEMORY = Path("/dev/shm")
 

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from tests.bench import place
+
 
 @dataclass(frozen=True)
 class Seeded:
@@ -62,7 +64,7 @@ class Tracker(http.server.BaseHTTPRequestHandler):
     ports: tuple[int, ...] = ()
 
     def do_GET(self) -> None:
-        peers = b"".join(socket.inet_aton("127.0.0.1") + struct.pack("!H", port) for port in self.ports)
+        peers = b"".join(socket.inet_aton(place.ADDRESS) + struct.pack("!H", port) for port in self.ports)
         body = b"d8:intervali60e12:min intervali1e5:peers%d:%se" % (len(peers), peers)
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
@@ -89,6 +91,7 @@ def main(file: Path, piece_length: int, settings: Mapping[str, int | bool], rate
             "unchoke_slots_limit": 100,
             "send_buffer_watermark": 4 << 20,
             "rate_limit_ip_overhead": False,
+            "listen_interfaces": f"{place.ADDRESS}:0",
         }
         session = quiet_session(**{**own, **settings})
         mine = lt.add_torrent_params()
@@ -100,7 +103,7 @@ def main(file: Path, piece_length: int, settings: Mapping[str, int | bool], rate
     torrent = file.with_name(file.name + ".torrent")
     torrent.write_bytes(metainfo)
     magnet = lt.make_magnet_uri(lt.load_torrent_buffer(metainfo)).split("&tr=")[0]
-    magnet += "".join(f"&x.pe=127.0.0.1:{port}" for port in Tracker.ports)
+    magnet += "".join(f"&x.pe={place.ADDRESS}:{port}" for port in Tracker.ports)
     print(json.dumps({"torrent": str(torrent), "magnet": magnet, "ports": Tracker.ports}), flush=True)
     sys.stdin.read()
 
