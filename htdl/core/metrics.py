@@ -8,13 +8,9 @@ and never fall, whatever is removed.  Names: prometheus.io/docs/practices/naming
 from __future__ import annotations
 
 import asyncio
-import importlib.metadata
-import platform
-from collections import Counter as Tally
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from time import monotonic
 
 from prometheus_client import (
@@ -25,19 +21,10 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    InfoMetricFamily,
-    Metric,
-)
-from prometheus_client.registry import Collector
 
-from htdl import __version__
 from htdl.config import Config
-from htdl.core import admission
 from htdl.core.book import Book
-from htdl.core.checks import OK
+from htdl.core.scrape import Now, Scrape
 from htdl.errors import DiskFull, HtdlError
 from htdl.events import Bus, Event, Kind
 from htdl.jobs import Blocked, Conversion, ConversionState, Health, Job, State
@@ -86,7 +73,8 @@ class Metrics:
         self._network = network
         self._clock = clock
         self._seen: dict[str, _Seen] = {}
-        disable_created_metrics()  # a second series beside each, which nobody draws
+        # a second series beside each, which nobody draws
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the package leaves this one untyped
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         self._waits = Histogram(
@@ -192,7 +180,7 @@ class Metrics:
 
     async def text(self) -> bytes:
         """The text format 0.0.4.  What cannot be told just now is left out."""
-        now = _Now(
+        now = Now(
             by_status=await self._by_status(),
             network=await self._seen_network(),
             health=await self._health(),
@@ -200,7 +188,7 @@ class Metrics:
             events=self._bus.seq,
             config=self._config(),
         )
-        return await asyncio.to_thread(generate_latest, _All(self._registry, now))
+        return await asyncio.to_thread(generate_latest, Scrape(self._registry, now))
 
     async def _by_status(self) -> dict[str, int]:
         try:
@@ -226,115 +214,3 @@ def _outcome(before: Conversion, after: Conversion) -> str | None:
     if before.status is ConversionState.RUNNING and after.error_code:
         return "no_room" if after.error_code == DiskFull.code else "retried"
     return None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Now:
-    """All that one scrape tells of; read by a thread, so nothing in it changes."""
-
-    jobs: list[Job]
-    by_status: dict[str, int]
-    health: Health
-    network: Network | None
-    events: int
-    config: Config
-
-
-class _All(Collector):
-    """What was counted, and the state now."""
-
-    def __init__(self, counted: Collector, now: _Now) -> None:
-        self._counted = counted
-        self._now = now
-
-    def collect(self) -> Iterator[Metric]:
-        now = self._now
-        yield from self._counted.collect()
-        yield from _of_jobs(now)
-        if now.network:
-            yield from _of_network(now.network)
-        yield _labelled(
-            "htdl_check_ok",
-            "Whether a part is well, as /health says.",
-            "check",
-            {name: said == OK for name, said in now.health.checks.items()},
-        )
-        yield _labelled(
-            "htdl_disk_free_bytes", "Free in the file system of a folder.", "folder", _free(now.config)
-        )
-        yield CounterMetricFamily("htdl_events", "Events told on /api/v1/events.", now.events)
-        yield InfoMetricFamily(
-            "htdl_build",
-            "What runs.",
-            {
-                "version": __version__,
-                "libtorrent": importlib.metadata.version("libtorrent"),
-                "python": platform.python_version(),
-            },
-        )
-
-
-def _of_jobs(now: _Now) -> Iterator[Metric]:
-    """One pass over jobs: there may be tens of thousands."""
-    blocked, down, up, seeding, missing = Tally[str](), 0, 0, 0, 0
-    for job in now.jobs:
-        down += job.download_speed
-        up += job.upload_speed
-        seeding += job.seeding
-        if not job.has_ended:
-            missing += max(0, job.total_bytes - job.done_bytes)
-        if job.blocked_by:
-            blocked[job.blocked_by.value] += 1
-    by_status = {status.lower(): number for status, number in now.by_status.items()}
-    yield _labelled("htdl_jobs", "Jobs in each status.", "status", by_status)
-    yield _labelled(
-        "htdl_jobs_blocked", "Jobs that stand still.", "reason", {x.value: blocked[x.value] for x in Blocked}
-    )
-    yield GaugeMetricFamily("htdl_jobs_seeding", "Complete jobs that upload.", seeding)
-    yield GaugeMetricFamily("htdl_download_bytes_per_second", "Of all jobs.", down)
-    yield GaugeMetricFamily("htdl_upload_bytes_per_second", "Of all jobs.", up)
-    yield GaugeMetricFamily("htdl_missing_bytes", "Still to be downloaded, as far as known.", missing)
-
-
-def _of_network(seen: Network) -> Iterator[Metric]:
-    yield GaugeMetricFamily("htdl_peers", "Peers connected.", seen.peers)
-    yield GaugeMetricFamily("htdl_dht_nodes", "Nodes of the DHT known.", seen.dht_nodes)
-    yield _labelled(
-        "htdl_trackers",
-        "Trackers by their last answer.",
-        "answer",
-        {"good": seen.trackers_good, "bad": seen.trackers_bad},
-    )
-    for name, words, number in (
-        ("htdl_downloaded_bytes", "Payload from peers and web seeds.", seen.received_bytes),
-        ("htdl_uploaded_bytes", "Payload to peers.", seen.sent_bytes),
-        ("htdl_wasted_bytes", "Downloaded twice, or damaged.", seen.wasted_bytes),
-        ("htdl_incoming_connections", "Peers that came by themselves.", seen.incoming),
-        ("htdl_engine_alerts", "What libtorrent said.", seen.alerts),
-        ("htdl_engine_alerts_dropped", "How often it said more than was heard.", seen.alerts_dropped),
-        ("htdl_engine_alert_seconds", "Spent in answering it, on the event loop.", seen.alert_seconds),
-    ):
-        yield CounterMetricFamily(name, words, number)
-
-
-def _labelled(name: str, words: str, label: str, values: dict[str, int]) -> Metric:
-    family = GaugeMetricFamily(name, words, labels=[label])
-    for value, number in values.items():
-        family.add_metric([value], number)
-    return family
-
-
-def _free(config: Config) -> dict[str, int]:
-    folders = {
-        "download": config.torrent.download_path,
-        "videos": config.storage.base_path,
-        "temp": config.storage.temp_path,
-    }
-    return {name: free for name, folder in folders.items() if (free := _free_in(folder)) is not None}
-
-
-def _free_in(folder: Path) -> int | None:
-    try:
-        return admission.free_bytes(folder)
-    except OSError:  # a network share that is away, say
-        return None
