@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,42 +17,40 @@ from typing import Any
 from htdl.core import download, payload, schedule
 from htdl.core.book import Book
 from htdl.core.chores import Chores
+from htdl.core.ending import STILL, Ending
 from htdl.core.findings import Findings
-from htdl.core.requests import emptied, main_path
+from htdl.core.requests import emptied
 from htdl.core.saves import DISTRUST, Saves
-from htdl.core.selection import main_file
 from htdl.core.service import Service
+from htdl.core.telling import Telling
 from htdl.errors import BadSource, HtdlError, Refused
 from htdl.events import Kind
-from htdl.jobs import Job, JobFile, State
+from htdl.jobs import Job, State
 from htdl.store.resume import Resume
-from htdl.torrent.api import Engine, Finished
+from htdl.torrent.api import Engine
 
 log = logging.getLogger(__name__)
-
-_STILL: dict[str, Any] = {
-    "download_speed": 0,
-    "upload_speed": 0,
-    "peers": 0,
-    "eta_seconds": -1,
-    "blocked_by": None,
-    "detail": "",
-}
 
 
 class Acts:
     def __init__(
-        self, book: Book, service: Service, engine: Engine, findings: Findings, saves: Saves, chores: Chores
+        self,
+        book: Book,
+        service: Service,
+        engine: Engine,
+        findings: Findings,
+        saves: Saves,
+        chores: Chores,
+        telling: Telling,
     ) -> None:
         self._book = book
         self._service = service
         self._engine = engine
         self._findings = findings
         self._saves = saves
-        self._chores = chores
+        self._telling = telling
+        self._ending = Ending(book, service, engine, findings, saves, chores, telling)
         self._unwritten: dict[str, Resume] = {}  # of torrents let go, while the database has no room for them
-        self._verified: set[str] = set()  # jobs whose files had holes, and were verified
-        self._ready: dict[str, int] = {}  # in which attempt it was said of a job that it can be watched
 
     async def act(self, action: schedule.Action) -> None:
         """Do one thing; its failure is the job's own, or is tried again in the next turn."""
@@ -80,22 +78,6 @@ class Acts:
     def _fault(self, job: Job, code: str, message: str) -> None:
         self._findings.of(job.id).fault = (code, message)
         self._book.changed.set()
-
-    def tell_ready(self, job_id: str) -> None:
-        """Say once that a job can be watched, when it can."""
-        job = self._book.living.get(job_id)
-        if job and not self._is_told(job):
-            verdict = self._service.view(job).readiness
-            if verdict.ready:
-                self._say_ready(job, verdict.reason)
-
-    def _is_told(self, job: Job) -> bool:
-        return self._ready.get(job.id) == job.attempts
-
-    def _say_ready(self, job: Job, reason: str) -> None:
-        self._ready[job.id] = job.attempts
-        log.info("ready for streaming job=%s name=%r: %s", job.id, job.name, reason)
-        self._book.announce(Kind.READY, job)
 
     async def start(self, job: Job, action: Any) -> None:
         if kept := self._unwritten.get(job.id):
@@ -188,7 +170,7 @@ class Acts:
         """Data first, the row after: a crash between the two removes what is left, and then says so."""
         blob = await self._engine.remove(job.id)
         resume = self._saves.resume(job, blob) if blob else await self._book.resume_of(job.id)
-        fields: dict[str, Any] = {**_STILL, "delete_data": False, "seeding": False}
+        fields: dict[str, Any] = {**STILL, "delete_data": False, "seeding": False}
         files = None
         if job.delete_data:
             await self._service.delete_payload(job)
@@ -205,89 +187,12 @@ class Acts:
         log.info("cancelled job=%s data=%s", job.id, "removed" if job.delete_data else "kept")
 
     async def convert(self, job: Job, action: Any) -> None:
-        if job.is_local:
-            await self._convert_local(job)
-            return
-        log.info("downloaded, converting job=%s name=%r", job.id, job.name)
-        await self._arrive(job, Kind.CHANGED, status=State.CONVERTING, detail="converting", eta_seconds=-1)
-
-    async def _convert_local(self, job: Job) -> None:
-        """Its source was here before it was."""
-        log.info("converting job=%s name=%r bytes=%d", job.id, job.name, job.total_bytes)
-        files = [replace(x, progress=100.0) for x in self._book.files.get(job.id, ())]
-        await self._book.change(
-            job.id,
-            files=files,
-            status=State.CONVERTING,
-            progress=100,
-            done_bytes=job.total_bytes,
-            file_path=main_path(job, files),
-            blocked_by=None,
-            detail="converting",
-        )
+        if moved := await self._ending.convert(job):
+            self._forget(moved)
 
     async def complete(self, job: Job, action: Any) -> None:
-        fields: dict[str, Any] = {
-            "status": State.COMPLETED,
-            "completed_at": self._book.now(),
-            "eta_seconds": 0,
-            "detail": "",
-        }
-        if job.status is not State.CONVERTING:
-            await self._arrive(job, Kind.COMPLETED, **fields)
-            return
-        files, path = self._with_outputs(job, self._book.files.get(job.id, ()))
-        job = await self._book.change(job.id, Kind.COMPLETED, files=files, file_path=path, **fields)
-        _log_completed(job)
-        self._forget(job)
-
-    async def _arrive(self, job: Job, kind: Kind, **fields: Any) -> None:
-        """All that is wanted is here."""
-        finished, current = self._findings.of(job.id).whole, self._book.files.get(job.id, ())
-        if finished is None or not self._findings.is_whole(job, current):
-            return  # something else is wanted since it was decided
-        if job.id not in self._verified and not await asyncio.to_thread(_are_filled, job, current):
-            await self._verify(job, finished)
-            return
-        rules = self._service.config.torrent
-        whole = [
-            replace(x, progress=100.0 if x.wanted else x.progress) for x in self._book.files.get(job.id, ())
-        ]
-        self._book.note_files(job.id, whole)
-        if not self._is_told(job):  # a fast one was never looked at
-            self._say_ready(job, "the whole file is here")
-        files, path = self._with_outputs(job, whole)
-        job = await self._book.change(
-            job.id,
-            kind,
-            files=files,
-            resume=self._saves.resume(job, finished.resume),
-            **(_STILL | fields),
-            progress=100,
-            done_bytes=job.total_bytes,
-            seeding=rules.seed_ratio != 0 and rules.seed_minutes != 0,
-            file_path=path,
-        )
-        if job.status is State.COMPLETED:
-            _log_completed(job)
-        self._forget(job)
-        self._chores.begin(self._saves.sync(job, files, finished.resume))
-
-    def _with_outputs(self, job: Job, files: Iterable[JobFile]) -> tuple[list[JobFile], str | None]:
-        """The files with what was made of them, and where the one to watch is."""
-        outputs = self._service.conversions.outputs(job.id)
-        named = [replace(x, output=outputs.get(x.index, x.output)) for x in files]
-        main = main_file(named)
-        return named, (main.output if main else None) or main_path(job, named)
-
-    async def _verify(self, job: Job, finished: Finished) -> None:
-        """Check every piece, once: someone removed or cut a file under the download."""
-        log.warning("files have holes, verifying job=%s", job.id)
-        self._verified.add(job.id)
-        await self._engine.remove(job.id)
-        await self._book.flush({job.id: replace(self._saves.resume(job, finished.resume), boot_id=DISTRUST)})
-        self._findings.forget(job.id)
-        self._book.changed.set()
+        if moved := await self._ending.complete(job):
+            self._forget(moved)
 
     async def fail(self, job: Job, action: schedule.Fail) -> None:
         await self._let_go(
@@ -309,7 +214,7 @@ class Acts:
         """Take the torrent from the engine; its last resume data and these fields in one transaction."""
         if blob := await self._engine.remove(job.id):
             self._unwritten[job.id] = self._saves.resume(job, blob)
-        await self._book.change(job.id, kind, resume=self._unwritten.get(job.id), **(_STILL | fields))
+        await self._book.change(job.id, kind, resume=self._unwritten.get(job.id), **(STILL | fields))
         self._forget(job)
 
     def _forget(self, job: Job) -> None:
@@ -318,16 +223,8 @@ class Acts:
         self._unwritten.pop(job.id, None)
         if job.id not in self._book.living:
             self._saves.forget(job.id)
-            self._ready.pop(job.id, None)
-            self._verified.discard(job.id)
-
-
-def _log_completed(job: Job) -> None:
-    log.info("completed job=%s name=%r bytes=%d path=%s", job.id, job.name, job.total_bytes, job.file_path)
-
-
-def _are_filled(job: Job, files: Iterable[JobFile]) -> bool:
-    return all(payload.is_filled(Path(job.save_path) / x.path, x.size) for x in files if x.wanted)
+            self._telling.forget(job.id)
+            self._ending.forget(job.id)
 
 
 _ACTS: dict[type[schedule.Action], Callable[[Acts, Job, Any], Awaitable[None]]] = {

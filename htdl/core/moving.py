@@ -9,6 +9,7 @@ from htdl.core import download, yielding
 from htdl.core.book import Book
 from htdl.core.findings import Findings
 from htdl.core.service import Service
+from htdl.core.telling import Telling
 from htdl.jobs import Blocked, Job, State
 from htdl.torrent.api import Engine, Status
 
@@ -17,7 +18,7 @@ SEED_LOOK_SECONDS = 5.0  # between two looks at the seeds
 
 
 class Moving:
-    """`tell_ready` is asked whether a job can be watched now; `clock` is monotonic, in seconds."""
+    """`clock` is monotonic, in seconds."""
 
     def __init__(
         self,
@@ -25,14 +26,14 @@ class Moving:
         service: Service,
         engine: Engine,
         findings: Findings,
-        tell_ready: Callable[[str], None],
+        telling: Telling,
         clock: Callable[[], float],
     ) -> None:
         self._book = book
         self._service = service
         self._engine = engine
         self._findings = findings
-        self._tell_ready = tell_ready
+        self._telling = telling
         self._clock = clock
         self._last_seed_look = clock()
         self._yielding: set[str] = set()  # jobs that make way for a watched one
@@ -85,7 +86,7 @@ class Moving:
                 numbers["detail"] = numbers["detail"] or yielding.DETAIL
             self._book.note(job.id, **numbers)
             self._service.streams.follow(job.id)
-            self._tell_ready(job.id)
+            self._telling.tell_ready(job.id)
         elif job.seeding:
             self._book.note(
                 job.id,

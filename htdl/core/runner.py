@@ -25,6 +25,7 @@ from htdl.core.requests import job_files, main_path
 from htdl.core.saves import Saves
 from htdl.core.schedule import Facts, Limits
 from htdl.core.service import Service
+from htdl.core.telling import Telling
 from htdl.errors import BadRequest, HtdlError
 from htdl.jobs import Blocked, Job, JobFile, State, Wish
 from htdl.torrent.api import Engine, Failed, Finished, GotMetadata, Metadata, NoRoom, TorrentEvent
@@ -55,8 +56,9 @@ class Runner:
         self._chores = Chores()
         self._findings = Findings(clock)
         self._saves = Saves(book, engine, boot_id)
-        self._acts = Acts(book, service, engine, self._findings, self._saves, self._chores)
-        self._moving = Moving(book, service, engine, self._findings, self._acts.tell_ready, clock)
+        self._telling = Telling(book, service)
+        self._acts = Acts(book, service, engine, self._findings, self._saves, self._chores, self._telling)
+        self._moving = Moving(book, service, engine, self._findings, self._telling, clock)
         self._last_tick = self._last_flush = self._last_save = self._last_seed_save = clock()
         self._went_well_at = clock()
         self.observer: Callable[[float], None] = lambda seconds: None  # told how long each turn took
@@ -134,7 +136,7 @@ class Runner:
         job, status = self._book.living.get(job_id), self._engine.status(job_id)
         if job and status and not job.download_speed:  # which says whether it can be watched
             self._moving.look_at(job, status)
-        self._acts.tell_ready(job_id)
+        self._telling.tell_ready(job_id)
         self._service.conversions.look_soon(job_id)
 
     def _on_metadata(self, job: Job, metadata: Metadata) -> None:
