@@ -18,6 +18,7 @@ from htdl import config
 from htdl.cli.main import command
 from tests.daemons import Daemon
 from tests.swarm import Swarm
+from tests.tools import require
 
 ROOT = Path(htdl.__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -90,6 +91,7 @@ def test_its_python_runs(film: tuple[Daemon, str], number: int) -> None:
 
 def test_its_curl_runs(daemon: Daemon, swarm: Swarm) -> None:
     """Each line in its turn, in one shell, while it downloads; the stream of events ends after a second."""
+    require("curl")
     magnet = swarm.seed({"video.mkv": 8 << 20}, rate=64 << 10).magnet
     lines = [line for line in shell_lines() if line.startswith("api")]
     assert len(lines) > 10
