@@ -25,6 +25,7 @@ from htdl.jobs import ENDED, Job, JobQuery, JobView, State
 if TYPE_CHECKING:
     from htdl.core.service import Service
 
+_CHUNK = 50  # events that are told at once: a few milliseconds
 _LIVING = tuple(x for x in State if x not in ENDED)
 
 
@@ -72,7 +73,9 @@ class Feed:
             async def tell() -> None:
                 lines = _Lines(request, response, self._seconds)
                 await lines.write(await start.line())
-                for event in start.missed:
+                for number, event in enumerate(start.missed):
+                    if number % _CHUNK == 0:
+                        await asyncio.sleep(0)  # others have their turn
                     if start.is_asked_for(event.job):
                         await lines.write(self._event(event))
                 async for event in events:
