@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import socketserver
+import threading
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
+import htdl
 from htdl.cli import findings
 from htdl.jobs import Finding, Level
 from tests.daemons import Daemon
@@ -56,6 +60,39 @@ def test_a_path_that_is_too_long_for_a_socket_is_told(offline: Daemon) -> None:
     done = offline.htdl("--socket", f"/tmp/{'x' * 110}", "doctor")
     assert done.returncode == 1
     assert "too long for a socket" in done.stdout
+
+
+class Older(BaseHTTPRequestHandler):
+    """A daemon of another version, which knows no doctor."""
+
+    def do_GET(self) -> None:
+        is_health = self.path.endswith("/health")
+        health = {"ok": True, "version": "0.0.9", "pid": 1, "checks": {}}
+        body = json.dumps(health if is_health else {"error": {"code": "bad_request", "message": "what?"}})
+        self.send_response(200 if is_health else 404)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def address_string(self) -> str:
+        return "a client"
+
+    def log_message(self, *args: object) -> None:
+        """Quiet."""
+
+
+def test_a_daemon_of_another_version_is_told(offline: Daemon) -> None:
+    offline.socket.parent.mkdir(parents=True)
+    with socketserver.ThreadingUnixStreamServer(str(offline.socket), Older) as server:
+        answering = threading.Thread(target=server.serve_forever, args=(0.05,))
+        answering.start()
+        code, found = by_name(offline)
+        server.shutdown()
+        answering.join()
+    assert code == 1
+    assert found["version"]["words"] == f"the daemon is 0.0.9, this command is {htdl.__version__}"
+    assert "restart" in found["version"]["hint"]
+    assert "what?" in found["daemon"]["words"]
 
 
 def test_a_socket_for_everybody_is_told(daemon: Daemon) -> None:
