@@ -8,8 +8,7 @@ A key of the original service (`STREAMING_TORRENT_DOWNLOAD_PATH`) has the same n
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
@@ -17,6 +16,7 @@ import msgspec
 
 from htdl import paths, timetable, toml_lines
 from htdl.errors import BadConfig
+from htdl.faults import Fault, faulty, with_lines
 from htdl.values import Size as Size
 from htdl.values import check_program, decode, did_you_mean, from_text
 
@@ -149,19 +149,6 @@ _CHOICES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing wrong: the key (`torrent.max_connections`) or the variable; `line` is in the file."""
-
-    where: str
-    what: str
-    line: int | None = None
-
-    def __str__(self) -> str:
-        place = f"line {self.line}: " if self.line else ""
-        return f"{place}{self.where}: {self.what}"
-
-
 def load(text: str, environ: Mapping[str, str], *, origin: str = "config.toml") -> Config:
     """The configuration of this TOML text and HTDL_<SECTION>_<KEY> over it.
 
@@ -184,17 +171,8 @@ def load(text: str, environ: Mapping[str, str], *, origin: str = "config.toml") 
     built = {name: _section(name, kind, values[name], variables, faults) for name, kind in SECTIONS.items()}
     _check_together(built, faults)
     if faults:
-        raise faulty(_with_lines(faults, text), origin)
+        raise faulty(with_lines(faults, text), origin)
     return msgspec.convert(built, Config)
-
-
-def faulty(faults: Sequence[Fault], origin: str) -> BadConfig:
-    """The error that names them all, a line each."""
-    return BadConfig(
-        f"the configuration ({origin}) has {len(faults)} fault{'s' if len(faults) > 1 else ''}:\n"
-        + "\n".join(f"  {x}" for x in faults),
-        hint="mend that; `htdl config check` tries again",
-    )
 
 
 def load_file(path: Path, environ: Mapping[str, str]) -> Config:
@@ -217,17 +195,6 @@ def read(path: Path, environ: Mapping[str, str]) -> str:
     if len(raw) > MAX_FILE_BYTES:
         raise BadConfig(f"{path} is larger than {MAX_FILE_BYTES >> 20} MiB", hint="is it the right file?")
     return text.replace("\r\n", "\n")
-
-
-def _with_lines(faults: Iterable[Fault], text: str) -> list[Fault]:
-    """The faults with the lines they stand on, in the order of the file; the environment's last."""
-    lines = {".".join(key): line for key, line in toml_lines.lines(text).items()}
-
-    def placed(fault: Fault) -> Fault:
-        name = fault.where.strip("[]")
-        return replace(fault, line=lines.get(name) or lines.get(name.partition(".")[0]))
-
-    return sorted(map(placed, faults), key=lambda fault: (fault.line is None, fault.line))
 
 
 def flat(config: Config) -> dict[str, Any]:

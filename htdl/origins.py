@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from htdl import toml_lines
-from htdl.config import SECTIONS, Fault
+from htdl.config import SECTIONS
+from htdl.faults import Fault
 from htdl.values import did_you_mean
 
 # What else is named so: of every command, and what a hook is told.

@@ -15,7 +15,7 @@ import htdl
 ROOT = Path(htdl.__file__).parent
 # each imports only those before it
 TOP = (
-    *("errors", "rates", "timetable", "toml_lines", "values"),
+    *("errors", "rates", "timetable", "toml_lines", "faults", "values"),
     *("paths", "jobs", "events", "config", "origins", "wire"),
 )
 EVERYTHING = frozenset({*TOP, "store", "torrent", "stream", "media", "core", "api", "daemon"})
@@ -40,17 +40,18 @@ ROOMS = {
     "rates": room("", "", "how a speed is written, in a file or on the command line", "asyncio os"),
     "timetable": room("rates", "", "pure: lines in, rules out; who asks brings the time", "asyncio os time"),
     "toml_lines": room("", "", "pure: text in, line numbers out", "asyncio os time"),
+    "faults": room("errors toml_lines", "", "pure: what is wrong, in words", "asyncio os time"),
     "values": room("", "", "pure: what is written in, what it stands for out", "asyncio os time"),
     "paths": room("errors", "platformdirs", "pure functions of an environ mapping", "asyncio os time"),
     "jobs": room("errors paths", "", "no I/O, no clock", "asyncio os time datetime"),
     "events": room("errors paths jobs", "", "the bus knows jobs, and nobody who listens", "os time"),
     "config": room(
-        "errors timetable toml_lines values paths jobs events",
+        "errors timetable toml_lines faults values paths jobs events",
         "msgspec",
         "pure: text in, values out",
         "asyncio os time",
     ),
-    "origins": room("toml_lines values config", "", "pure: text in, where from out", "asyncio os time"),
+    "origins": room("toml_lines faults values config", "", "pure: text in, origins out", "asyncio os time"),
     "wire": room(
         "errors paths jobs events config", "", "both ends of the socket import it", "asyncio os time"
     ),
@@ -77,7 +78,7 @@ ROOMS = {
         "errors paths jobs events wire", "", "other programs import it: small and quick", "asyncio"
     ),
     "cli": room(
-        "errors rates paths jobs events config origins wire client daemon",
+        "errors rates paths jobs events faults config origins wire client daemon",
         "click rich",
         "talks to the daemon as any client does",
         "sqlite3 asyncio",

@@ -56,7 +56,7 @@ def check(app: App) -> None:
     """Say OK, or name every fault of the file, with its line, and of HTDL_... variables.  Exits 2 when there
     is one.
     """
-    from htdl import config, origins
+    from htdl import faults, origins
 
     strangers = origins.strangers(app.environ)
     try:
@@ -64,7 +64,7 @@ def check(app: App) -> None:
     except BadConfig as exc:
         raise BadConfig("\n".join([exc.message, *(f"  {x}" for x in strangers)]), hint=exc.hint) from exc
     if strangers:
-        raise config.faulty(strangers, "the environment")
+        raise faults.faulty(strangers, "the environment")
     click.echo(
         f"OK: {printable(app.config)}"
         + ("" if app.config.exists() else " does not exist; the defaults are used")
