@@ -7,6 +7,7 @@ hangs is a finding, and nothing of it stops the event loop.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -75,8 +76,14 @@ class Doctor:
         self._limiting = limiting
         self._config = config
         self._clock = machine.Clock()
+        self._one_at_a_time = asyncio.Lock()
 
     async def findings(self) -> list[Finding]:
+        """All of them; a second question waits for the first, for each reads the whole database."""
+        async with self._one_at_a_time:
+            return await self._findings()
+
+    async def _findings(self) -> list[Finding]:
         config = self._config()
         found = await of_machine(config, self._db.path, await self._limiting.limits(), self._clock)
         try:
@@ -119,12 +126,16 @@ class Doctor:
 
 def _missing(jobs: list[Job]) -> list[Job]:
     """Those whose file has gone without us."""
-    return [job for job in jobs if job.file_path and not Path(job.file_path).exists()]
+    return [job for job in jobs if job.file_path and not _is_there(job.file_path)]
+
+
+def _is_there(path: str | Path) -> bool:
+    return os.path.exists(path)  # noqa: PTH110 - Path's raises where we may not look
 
 
 async def _database(path: Path) -> Finding:
     """Read through beside its daemon, which goes on meanwhile."""
-    if not path.exists():
+    if not _is_there(path):
         return Finding("database", Level.OK, f"none yet; it will be {path}")
     deadline = monotonic() + DATABASE_SECONDS
     try:
