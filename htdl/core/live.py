@@ -195,8 +195,8 @@ class Live:
         with contextlib.suppress(HtdlError):  # it stands still, or its turn does not come: asked again
             video = await self._streams.open(job.id, file.index)
             with contextlib.closing(video.reader(0, video.size)) as reader:
-                while await reader.next(VIEWER_SECONDS):
-                    await asyncio.sleep(0)  # noqa: ASYNC110 - what is here comes without a wait, and may be much
+                while await reader.next(VIEWER_SECONDS):  # noqa: ASYNC110 - it waits, but for what is here
+                    await asyncio.sleep(0)  # which may be much
 
     async def _end(self, key: tuple[str, int]) -> None:
         show = self._shows.get(key)

@@ -27,7 +27,8 @@ from htdl.store.db import Database
 log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 2  # a conversion that fails is tried once more
-NO_ROOM_SECONDS = 15.0  # after the disk was full, before it is tried again
+NO_ROOM_SECONDS = 5.0  # after the disk was full, before it is tried again
+ROOM_SECONDS = 1.0  # between two looks whether there is room, which cost nothing
 MARGIN = 1.1  # over what a run had used when the disk was full
 KNOWN_SHARE = 10.0  # percent of a film, from which on the rest is taken to be alike
 _FATAL = {"bad_media", "no_ffmpeg"}  # are the same the next time
@@ -113,10 +114,13 @@ class Workshop:
 
     async def _wait_for_room(self, job: Job, work: Work, exc: DiskFull) -> None:
         """It is not begun again before there is room for what it takes by all that is known now."""
+        is_begun = work.record.status is ConversionState.RUNNING
+        work.rests_until = self._clock() + (NO_ROOM_SECONDS if is_begun else ROOM_SECONDS)
         work.found_bytes = max(work.found_bytes, needed(work.used_bytes, work.record.progress))
         work.used_bytes = 0
+        if (work.record.error_code, work.record.error_message) == (exc.code, exc.message):
+            return  # as it was a moment ago
         log.warning("disk full job=%s file=%d: %s", job.id, work.record.file_index, exc.message)
-        work.rests_until = self._clock() + NO_ROOM_SECONDS
         await self.note(
             job, work, status=ConversionState.WAITING, progress=0.0, error_code=exc.code,
             error_message=exc.message, speed=None, eta_seconds=-1,

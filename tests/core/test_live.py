@@ -70,8 +70,8 @@ async def test_once_there_is_room_it_is_tried_again(world: World, monkeypatch: p
     assert not (await world.service.live.part(job, file, PLAYLIST)).exists()
     world.configure(conversion=settings)
     async with asyncio.timeout(5):
-        while not await is_there(world, job, file):
-            await asyncio.sleep(0.02)  # noqa: ASYNC110 - it tells nobody that it may be tried again
+        while not await is_there(world, job, file):  # noqa: ASYNC110 - it tells nobody that it may be
+            await asyncio.sleep(0.02)
 
 
 async def is_there(world: World, job: Job, file: JobFile) -> bool:
