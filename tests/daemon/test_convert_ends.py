@@ -55,7 +55,7 @@ def whole(make: Make, swarm: Swarm, film: bytes, **sections: dict[str, object]) 
 
 
 def hurry(daemon: Daemon, swarm: Swarm) -> None:
-    """What is begun from now on takes no longer than it must; a daemon that is away reads it when it starts."""
+    """What is begun from now on takes no longer than it must; one that is away reads it when it starts."""
     swarm.limit(0)
     daemon.configure({"conversion": {"enabled": True}})
 
@@ -271,15 +271,15 @@ def test_a_film_that_stalls_does_not_keep_others_from_being_encoded(
 def test_kills_around_the_end_of_a_conversion(make_daemon: Make, swarm: Swarm, film: bytes) -> None:
     chance = random.Random(4)
     daemon = make_daemon(conversion={"enabled": True})
-    for turn in range(5):
-        torrent = swarm.seed({"film.mkv": film + bytes(turn)})
-        job_id = daemon.client.add(torrent.magnet, video_id=f"v{turn}").id
-        once(daemon, job_id, lambda x: is_made(x) or x.status is State.COMPLETED)
+    for turn in range(3):
+        torrents = [swarm.seed({"film.mkv": film + bytes(2 * turn + x)}) for x in range(2)]
+        ids = [daemon.client.add(x.magnet, video_id=f"v{x.info_hash}").id for x in torrents]
+        once(daemon, ids[1], lambda x: is_made(x) or x.status is State.COMPLETED)
         time.sleep(chance.uniform(0.0, 0.4))  # the moment of the kill is the case
         daemon.restart()
-        job = in_state(daemon, job_id, State.COMPLETED)
-        assert list((daemon.home / "videos" / f"v{turn}").iterdir()) == [Path(job.file_path or "")]
-        assert probed(Path(job.file_path or "")).duration == pytest.approx(SECONDS, abs=0.5)
+        for job in [in_state(daemon, x, State.COMPLETED) for x in ids]:
+            assert list((daemon.home / "videos" / job.video_id).iterdir()) == [Path(job.file_path or "")]
+            assert probed(Path(job.file_path or "")).duration == pytest.approx(SECONDS, abs=0.5)
     assert leftovers(daemon) == []
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from htdl.jobs import ConversionState, State
+from tests.daemon.converting import slow
 from tests.daemon.downloads import in_state
 from tests.page.browser import Browser
 from tests.page.conftest import Clips, Watch
@@ -34,7 +37,7 @@ def test_what_has_no_decoder_is_seen_and_heard_while_it_arrives(
 
 
 def test_one_goes_back_and_on_to_the_end_whatever_is_made_meanwhile(watch: Watch, clips: Clips) -> None:
-    watching = watch({"film.avi": clips("avi", 20)}, rate=300_000, conversion=CONVERTED)
+    watching = watch({"film.avi": clips("avi", 20)}, rate=600_000, conversion=CONVERTED)
     page = watching.page
     page.until(f"{IS_FED} && video.currentTime > 4")
     page.evaluate("video.currentTime = 0.5")
@@ -54,7 +57,7 @@ def test_one_goes_back_and_on_to_the_end_whatever_is_made_meanwhile(watch: Watch
 
 
 def test_a_place_beyond_what_was_made_is_waited_for(watch: Watch, clips: Clips) -> None:
-    watching = watch({"film.mp4": clips("mp4-ac3")}, "#t=40", conversion=CONVERTED)
+    watching = watch({"film.mp4": clips("mp4-ac3")}, "#t=40", rate=800_000, conversion=CONVERTED)
     page = watching.page
     assert page.shown("#notice", "Made up to 0:").endswith("; it goes on as more is converted")
     page.until(f"{IS_FED} && !video.seeking && video.currentTime > 40.5")
@@ -63,8 +66,10 @@ def test_a_place_beyond_what_was_made_is_waited_for(watch: Watch, clips: Clips) 
 
 
 def test_a_browser_with_little_room_plays_it_to_the_end(watch: Watch, clips: Clips, small: Browser) -> None:
-    watching = watch({"film.mp4": clips("mp4-ac3", 30)}, rate=250_000, conversion=CONVERTED, browser=small)
+    watching = watch({"film.mp4": clips("mp4-ac3", 30)}, rate=500_000, conversion=CONVERTED, browser=small)
     page = watching.page
+    page.until(IS_FED)
+    page.evaluate("video.playbackRate = 3")
     page.until("video.currentTime > 12")
     held = page.evaluate("video.buffered.end(video.buffered.length - 1) - video.buffered.start(0)")
     assert held < 15, "the room is small indeed"
@@ -76,9 +81,11 @@ def test_a_browser_with_little_room_plays_it_to_the_end(watch: Watch, clips: Cli
     assert page.errors == []
 
 
-def test_what_waits_for_its_turn_says_so_and_then_plays(watch: Watch, clips: Clips) -> None:
+def test_what_waits_for_its_turn_says_so_and_then_plays(watch: Watch, clips: Clips, tmp_path: Path) -> None:
     files = {f"Films/{name}.avi": clips("avi", 20) for name in ("one", "two")}
-    watching = watch(files, conversion=CONVERTED)
+    watching = watch(
+        files, rate=1_000_000, conversion={"enabled": True, "ffmpeg_path": str(slow(tmp_path, 2))}
+    )
     page = watching.page
     page.until(IS_FED)
     page.click("#files button:not([aria-current])")
