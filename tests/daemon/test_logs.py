@@ -31,7 +31,7 @@ ROOT = Path(htdl.__file__).parent
 OF_NO_JOB = {
     "core/chores.py": "work failed",  # begun inside `about.job`, which names it
     "core/cleaner.py": "cleaning failed",
-    "core/hooks.py": "events",
+    "core/hooks.py": "events what",
     "core/limiting.py": "limits that",
     "core/payload.py": "cannot not",  # called inside `about.job`
     "core/runner.py": "turn",
