@@ -7,9 +7,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.daemons import Daemon
 from tests.swarm import Swarm
+
+# What is tried with made-up input is tried so often; for a long run by hand, HTDL_TEST_EXAMPLES=100000.
+settings.register_profile(
+    "htdl", max_examples=int(os.environ.get("HTDL_TEST_EXAMPLES", "100")), deadline=None
+)
+settings.load_profile("htdl")
 
 
 @pytest.fixture(autouse=True)

@@ -73,5 +73,5 @@ def _number(text: str | None) -> float:
     """Zero for what is none, and before the beginning."""
     try:
         return max(0.0, float(int(text or "")))
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
