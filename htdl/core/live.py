@@ -19,6 +19,7 @@ from time import monotonic
 from htdl.config import Config
 from htdl.core import admission
 from htdl.core.chores import Chores
+from htdl.core.cleaning import size
 from htdl.core.conversion import Prepared
 from htdl.core.conversions import Conversions
 from htdl.core.streams import Streams
@@ -163,7 +164,7 @@ class Live:
         """Raises DiskFull: what is shown is a second copy of the film."""
         storage = self._config().storage
         if admission.room(storage.temp_path, storage.min_free) < needed:
-            raise DiskFull(f"there is no room for {needed / 1e6:,.0f} MB in {storage.temp_path}")
+            raise DiskFull(f"there is no room for {size(needed)} in {storage.temp_path}")
 
     async def _begun(self, playlist: Path, show: _Show) -> None:
         """Wait for its first segment."""

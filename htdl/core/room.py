@@ -7,6 +7,7 @@ from pathlib import Path
 
 from htdl.config import Config
 from htdl.core import admission
+from htdl.core.cleaning import size
 from htdl.core.schedule import needed_bytes
 from htdl.core.work import Work
 from htdl.errors import DiskFull
@@ -31,7 +32,7 @@ def check(work: Work, config: Config, jobs: Iterable[Job]) -> None:
     if admission.same_disk(folder, config.torrent.download_path):
         coming = sum(needed_bytes(x) for x in jobs if x.status is State.DOWNLOADING)
     if needed > admission.room(folder, config.storage.min_free) - coming:
-        raise DiskFull(f"there is no room for the {needed / 1e6:,.0f} MB of the result in {folder}")
+        raise DiskFull(f"there is no room for the {size(needed)} of the result in {folder}")
 
 
 def reserved(some: Iterable[Work], config: Config) -> int:
