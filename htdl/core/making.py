@@ -88,8 +88,11 @@ class Making:
             task = replace(task, playlist=work.playlist)
 
         def is_waiting() -> bool:
-            is_whole = self._streams.is_whole(self._newest(job), file)
-            return not is_whole and self._feeding.is_hungry(job.id, file.index)
+            now = self._newest(job)
+            if self._streams.is_whole(now, file):
+                return False
+            is_given = self._streams.has_index(now, file)  # not while its torrent is verified anew, say
+            return self._feeding.is_hungry(job.id, file.index) or not is_given
 
         async def place(part: Path) -> Path:
             return await self._naming.put(
