@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,15 @@ def flowing(daemon: Daemon, job_id: str, least: int = 1) -> JobInfo:
     job = once(daemon, job_id, lambda job: job.done_bytes >= least)
     assert job.status is State.DOWNLOADING, job
     return job
+
+
+def measured_rate(daemon: Daemon, job_id: str, amount: int) -> float:
+    """Bytes a second while this many arrive, from one look of the daemon to a later one."""
+    before = flowing(daemon, job_id).done_bytes
+    first = once(daemon, job_id, lambda job: job.done_bytes > before)
+    began = time.monotonic()
+    last = once(daemon, job_id, lambda job: job.done_bytes >= first.done_bytes + amount)
+    return (last.done_bytes - first.done_bytes) / (time.monotonic() - began)
 
 
 def completed(daemon: Daemon, torrent: Torrent, job_id: str, timeout: float = 30.0) -> JobInfo:

@@ -1,27 +1,16 @@
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from htdl.errors import BadRequest, Refused
 from htdl.jobs import State
 from htdl.wire import JobInfo
-from tests.daemon.downloads import SLOW, completed, flowing, in_state, once
+from tests.daemon.downloads import SLOW, completed, flowing, in_state, measured_rate
 from tests.daemons import Daemon
 from tests.swarm import Swarm
 from tests.waiting import until
 
 LIMIT = 500_000  # bytes a second
-
-
-def measured_rate(daemon: Daemon, job_id: str, amount: int) -> float:
-    """Bytes a second while this many arrive, from one look of the daemon to a later one."""
-    before = flowing(daemon, job_id).done_bytes
-    first = once(daemon, job_id, lambda job: job.done_bytes > before)
-    began = time.monotonic()
-    last = once(daemon, job_id, lambda job: job.done_bytes >= first.done_bytes + amount)
-    return (last.done_bytes - first.done_bytes) / (time.monotonic() - began)
 
 
 def wanted(job: JobInfo) -> set[str]:
