@@ -9,21 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from itertools import count
 from pathlib import Path
 from time import monotonic
-
-import sqlite_utils
 
 from htdl.config import Config
 from htdl.core import about, beside, tracks, vtt_files
 from htdl.core.beside import Stage, Video, Work
 from htdl.core.book import Book
 from htdl.core.streams import Streams
+from htdl.core.vtt_keeping import VttKeeping, put
 from htdl.errors import HtdlError, NoSuchJob, TimedOut
-from htdl.events import Kind
 from htdl.jobs import Job, JobFile, State, Subtitle, Wish
 from htdl.media.subtitles import Sidecar, convert_sidecar
 from htdl.store import subtitles as rows
@@ -55,6 +53,7 @@ class Subtitling:
         self._config = config
         self._clock = clock
         self._work: dict[str, Work] = {}
+        self._keeping = VttKeeping(db, book, self._root, lambda x: self._work.get(x.job.id) is x)
         self._tasks: dict[asyncio.Task[None], str] = {}  # the job of each
         self._news = asyncio.Event()  # something was made
         self._reading = 0  # videos whose tracks are just being read
@@ -120,7 +119,7 @@ class Subtitling:
         folders = {Path(x.path).parent for x in some if beside.is_made(x)}
         folders |= {x.beside.folder for x in work.videos} if work else set()
         await asyncio.to_thread(vtt_files.remove, self._root(), {x.path for x in some}, folders)
-        await self._db.run(_put, job.id, {x.file_index: () for x in some})
+        await self._db.run(put, job.id, {x.file_index: () for x in some})
 
     def _root(self) -> Path:
         return self._config().storage.subtitle_path
@@ -166,7 +165,7 @@ class Subtitling:
         marked = {x.beside.video.index: (*x.rows, beside.mark(x.beside.video.index)) for x in videos
                   if not x.is_complete}  # fmt: skip
         if marked:
-            await self._db.run(_put, job.id, marked)
+            await self._db.run(put, job.id, marked)
             old = {x.path for x in found if x.file_index in marked}
             await asyncio.to_thread(
                 vtt_files.remove, self._root(), old - {x.path for one in marked.values() for x in one}, ()
@@ -273,7 +272,7 @@ class Subtitling:
             stage = stage if found.has_some else max(stage, Stage.HALF)
             files = beside.without_guesses(video, found.frame_rate)
             video.frame_rate = found.frame_rate
-        await self._keep(work, video, stage, made, files)
+        await self._keeping.keep(work, video, stage, made, files)
 
     async def _read_files(self, work: Work, video: Video, files: list[tuple[JobFile, Sidecar]]) -> None:
         one, rate = video.beside, video.frame_rate
@@ -285,34 +284,7 @@ class Subtitling:
         finally:
             video.reads_files = False
             self._reading_files -= 1
-        await self._keep(work, video, video.stage, video.tracks, video.files | read)
-
-    async def _keep(
-        self, work: Work, video: Video, stage: Stage, made: tuple[Subtitle, ...], files: dict[int, Subtitle]
-    ) -> None:
-        """The rows, once their files are there; and away with what no row names any more."""
-        before = video.stage, video.tracks, video.files
-        old = video.rows
-        video.stage, video.tracks, video.files = stage, made, files
-        new, index = video.rows, video.beside.video.index
-        if self._work.get(work.job.id) is not work:  # its job was removed with its data
-            await asyncio.to_thread(
-                vtt_files.remove, self._root(), {x.path for x in (*old, *new)}, {video.beside.folder}
-            )
-            return
-        try:
-            some = new if video.is_complete else (*new, beside.mark(index))
-            await self._db.run(_put, work.job.id, {index: some})
-        except HtdlError:
-            video.stage, video.tracks, video.files = before
-            raise
-        names = {str(video.beside.folder / x) for x in video.beside.names}
-        await asyncio.to_thread(
-            vtt_files.remove, self._root(), {x.path for x in old} - {x.path for x in new} - names, ()
-        )
-        if new != old:
-            log.info("subtitles job=%s file=%d files=%d", work.job.id, index, sum(map(beside.is_made, new)))
-            self._book.announce(Kind.CHANGED, self._book.living.get(work.job.id, work.job))
+        await self._keeping.keep(work, video, video.stage, video.tracks, video.files | read)
 
 
 def _is_due(job: Job) -> bool:
@@ -325,8 +297,3 @@ def _is_whole(job: Job) -> bool:
 
 def _videos(files: Sequence[JobFile], save_path: Path, home: Path, found: Sequence[Subtitle]) -> list[Video]:
     return [beside.known(one, found) for one in beside.plan(files, save_path, home)]
-
-
-def _put(db: sqlite_utils.Database, job_id: str, some: Mapping[int, Iterable[Subtitle]]) -> None:
-    for index, subtitles in some.items():
-        rows.replace_all(db, job_id, index, subtitles)
