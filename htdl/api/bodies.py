@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import difflib
 from collections.abc import Collection, Iterable
@@ -17,25 +18,47 @@ from htdl.errors import BadRequest
 T = TypeVar("T")
 
 
-async def read(request: web.Request, kind: type[T], *, seconds: float) -> T:
-    """The body as the dataclass `kind`; an empty body is an empty object.
-
-    Raises BadRequest, and aiohttp's 408 and 413 for a body that is too slow or too large.
-    """
-    size = request.content_length
-    if size is not None and size > wire.MAX_REQUEST_BYTES:
-        raise web.HTTPRequestEntityTooLarge(wire.MAX_REQUEST_BYTES, size)
-    try:
-        async with asyncio.timeout(seconds):
-            body = await request.read()
-    except TimeoutError as exc:
-        raise web.HTTPRequestTimeout from exc
-    except web.RequestPayloadError as exc:
-        raise BadRequest(f"the request's body is not HTTP: {exc}") from exc
-    return decode(body or b"{}", kind)
+LARGE_BYTES = 64 << 10
+MOST_LARGE = 4  # that are in memory at once; what more there are wait unread
 
 
-def decode(body: bytes, kind: type[T]) -> T:
+class Reader:
+    """Reads the bodies that come to one server; each has so many `seconds`, its turn included."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._turns = asyncio.Semaphore(MOST_LARGE)
+
+    async def read(self, request: web.Request, kind: type[T]) -> T:
+        """The body as the dataclass `kind`; an empty body is an empty object.
+
+        Raises BadRequest, and aiohttp's 408 and 413 for a body that is too slow or too large.
+        """
+        size = request.content_length
+        if size is not None and size > wire.MAX_REQUEST_BYTES:
+            raise web.HTTPRequestEntityTooLarge(wire.MAX_REQUEST_BYTES, size)
+        is_large = request.can_read_body and (size is None or size > LARGE_BYTES)
+        try:
+            async with asyncio.timeout(self._seconds):
+                async with self._turns if is_large else contextlib.nullcontext():
+                    return decode(await _whole(request) or b"{}", kind)
+        except TimeoutError as exc:
+            raise web.HTTPRequestTimeout from exc
+        except web.RequestPayloadError as exc:
+            raise BadRequest(f"the request's body is not HTTP: {exc}") from exc
+
+
+async def _whole(request: web.Request) -> bytearray:
+    """The body; not by `request.read`, which keeps it for as long as the request is worked on."""
+    body = bytearray()
+    async for chunk in request.content.iter_any():
+        body += chunk
+        if len(body) > wire.MAX_REQUEST_BYTES:
+            raise web.HTTPRequestEntityTooLarge(wire.MAX_REQUEST_BYTES, len(body))
+    return body
+
+
+def decode(body: bytes | bytearray, kind: type[T]) -> T:
     """JSON as the dataclass `kind`.  Raises BadRequest for anything else, unknown keys included."""
     try:
         # msgspec passes over unknown keys of a dataclass: so the keys first, their values unread

@@ -82,7 +82,7 @@ class Control:
     def __init__(self, service: Service, controls: Controls, seconds: float) -> None:
         self._service = service
         self._controls = controls
-        self._seconds = seconds
+        self._bodies = bodies.Reader(seconds)
 
     def routes(self) -> list[web.RouteDef]:
         service, jobs, videos = self._service, f"{wire.API}/jobs", f"{wire.API}/videos/{{video_id}}"
@@ -247,7 +247,7 @@ class Control:
         return answers.json({}, status=202)
 
     async def _body(self, request: web.Request, kind: type[T]) -> T:
-        return await bodies.read(request, kind, seconds=self._seconds)
+        return await self._bodies.read(request, kind)
 
 
 def _job(view: JobView, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:

@@ -26,6 +26,7 @@ from htdl.torrent.sources import is_url, is_web_page
 
 TIMEOUT_SECONDS = 15.0  # for all of it, redirects too
 MAX_REDIRECTS = 5
+MAX_URL_LENGTH = 8000  # RFC 9110 section 4.1 asks for that many; what is longer is refused by most servers
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _HEADERS = {
@@ -55,6 +56,8 @@ async def fetch(
     At most MAX_TORRENT_BYTES, also once decompressed.  Raises BadSource for whatever goes wrong.
     """
     url = url.strip()
+    if len(url) > MAX_URL_LENGTH:
+        raise BadSource(f"{_shown(url[:300])} is {len(url):,} characters long", hint=_IN_A_BROWSER)
     try:
         async with asyncio.timeout(timeout_seconds), _session(_any if allow_lan else may_reach) as session:
             return await _follow(session, url)

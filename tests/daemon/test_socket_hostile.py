@@ -18,6 +18,7 @@ from random import Random
 
 import pytest
 
+from htdl import wire
 from tests.daemons import Daemon
 from tests.torrents import mutated
 from tests.waiting import until
@@ -171,6 +172,23 @@ def test_500_clients_that_dawdle_keep_nobody_out(daemon: Daemon, name: str) -> N
     assert grown < 4 * FLAT_BYTES  # about 90 KiB a connection
     until(lambda: open_files(daemon) <= files + SOME_FILES)
     assert daemon.client.health().ok
+
+
+def test_large_bodies_take_their_turn(daemon: Daemon) -> None:
+    """Each is allowed; all at once they would fill the memory."""
+    connect = door(daemon, "socket")
+    size = wire.MAX_REQUEST_BYTES
+    head = f"POST /api/v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n{{".encode()
+    before, files = resident(daemon), open_files(daemon)
+    with ExitStack() as stack, asking(daemon):
+        for _ in range(20):
+            sock = stack.enter_context(connect())
+            sock.settimeout(0.02)
+            with suppress(ConnectionError, TimeoutError):
+                sock.sendall(head + b" " * (12 << 20))
+        grown = resident(daemon) - before
+    assert grown < 100 << 20  # 20 of them are 240 MiB
+    until(lambda: open_files(daemon) <= files + SOME_FILES)
 
 
 def test_a_crowd_at_the_video_port_does_not_reach_the_control_socket(daemon: Daemon) -> None:

@@ -334,3 +334,8 @@ async def test_a_certificate_that_nobody_signed_is_refused(tmp_path: Path) -> No
     assert "no valid TLS certificate" in (await refusal(site.url(scheme="https", host="localhost"))).message
     assert site.requests == []
     await runner.cleanup()
+
+
+async def test_an_endless_address_is_not_asked_for() -> None:
+    with pytest.raises(BadSource, match=r"http://example\.org/… is 1,000,\d+ characters long"):
+        await fetch(f"http://example.org/{'x' * 10**6}", allow_lan=False)
