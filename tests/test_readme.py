@@ -15,7 +15,7 @@ import pytest
 
 import htdl
 from htdl import config
-from htdl.cli.main import command
+from htdl.cli.main import VERBS, command
 from tests.daemons import Daemon
 from tests.swarm import Swarm
 from tests.tools import require
@@ -59,6 +59,10 @@ def test_every_call_is_one_that_exists(call: str) -> None:
         current, parent, name = found, context, found.name or ""
     with contextlib.suppress(click.exceptions.Exit):  # of --help
         current.make_context(name, words or ["--help"], parent=parent).close()
+
+
+def test_it_tells_of_every_verb() -> None:
+    assert not [x for verbs in VERBS.values() for x in verbs if not re.search(rf"\bhtdl {x}\b", TEXT)]
 
 
 def test_what_it_links_to_is_there() -> None:
