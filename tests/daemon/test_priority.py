@@ -44,9 +44,9 @@ def waiting(daemon: Daemon) -> list[JobInfo]:
 
 def queue(daemon: Daemon) -> str:
     """The letters of those that wait, by the places they say they have."""
-    listed = {job.queue_position: job for job in daemon.client.jobs(status=["PENDING"])}
-    assert sorted(x for x in listed if x) == list(range(1, len(listed) + 1))
-    return "".join(listed[place].info_hash[0] for place in range(1, len(listed) + 1))
+    listed = daemon.client.jobs(status=["PENDING"])
+    places = {job.queue_position: job.info_hash[0] for job in listed if job.queue_position}
+    return "".join(places.get(place, "?") for place in range(1, len(listed) + 1))
 
 
 def priority(daemon: Daemon, *arguments: str) -> str:
