@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from dataclasses import asdict
 from pathlib import Path
@@ -140,7 +141,9 @@ def _socket(path: Path) -> list[Finding]:
     is_replaceable = around & stat.S_IWOTH and not around & stat.S_ISVTX
     if is_open or is_replaceable:
         words = f"other users can {'talk to' if is_open else 'replace'} {path}"
-        return [Finding("socket", Level.FAIL, words, f"chmod o= {path} {path.parent}")]
+        return [
+            Finding("socket", Level.FAIL, words, shlex.join(["chmod", "o=", str(path), str(path.parent)]))
+        ]
     return [Finding("socket", Level.OK, f"{path} is not for other users")]
 
 
