@@ -51,7 +51,7 @@ def part_for(target: Path, temp: Path, name: str) -> Path:
 
     Both folders exist.  `name` makes it unique; who records it can remove it after a crash.
     """
-    folder = temp if temp.stat().st_dev == target.parent.stat().st_dev else target.parent
+    folder = temp if placing.mount_of(temp) == placing.mount_of(target.parent) else target.parent
     return folder / f".htdl-{name}.part{target.suffix}"
 
 

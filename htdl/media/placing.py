@@ -33,6 +33,23 @@ def put_over(part: Path, target: Path) -> None:
     flush(target.parent)
 
 
+def mount_of(folder: Path) -> tuple[int, str]:
+    """Equal of two folders between which a file can be renamed: the disk, and the place where it is mounted.
+
+    One disk may be mounted several times, as the folders of a systemd unit are, and from one mount to another
+    no file is renamed.  Raises OSError where there is no such folder.
+    """
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        told = Path(f"/proc/self/fdinfo/{handle}").read_text()  # proc_pid_fdinfo(5)
+    except OSError:  # only Linux has it, and mounts of that kind
+        told = ""
+    finally:
+        os.close(handle)
+    mount = next((x for x in told.splitlines() if x.startswith("mnt_id:")), "")
+    return folder.stat().st_dev, mount
+
+
 def flush(path: Path) -> None:
     """Onto the disk; of a folder, its names."""
     handle = os.open(path, os.O_RDONLY)

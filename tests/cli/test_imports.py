@@ -72,7 +72,7 @@ def test_help_loads_no_verb() -> None:
     assert not {f"htdl.cli.{x}" for x in VERBS} & modules
 
 
-@pytest.mark.parametrize("verb", [*VERBS, "daemon", "config"])
+@pytest.mark.parametrize("verb", [*VERBS, "daemon", "config", "service"])
 def test_a_verb_loads_nothing_heavy(verb: str) -> None:
     assert not loaded(f"import htdl.cli.main, htdl.cli.{verb}") & HEAVY
 

@@ -36,7 +36,13 @@ def confined(tmp_path: Path) -> Iterator[Daemon]:
     unit.write_text(next(x.text for x in files if x.path.name == unit.name))
     daemon = Daemon(tmp_path / "home", {"conversion": {"enabled": True}})
     daemon.socket.parent.mkdir(mode=0o700)
-    writable = f"{daemon.home},{daemon.socket.parent}"
+    # each is a mount of its own, as StateDirectory=, CacheDirectory= and ReadWritePaths= are: no file can be
+    # renamed from one to another
+    names = ("state", "downloads", "videos", "subtitles", "temp", "config")
+    folders = [daemon.socket.parent, *(daemon.home / x for x in names)]
+    for folder in folders:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    writable = ",".join(map(str, folders))
     log = daemon.logfile.open("ab")
     daemon.process = subprocess.Popen(
         [
@@ -50,7 +56,7 @@ def confined(tmp_path: Path) -> Iterator[Daemon]:
             "daemon",
             "run",
         ],
-        env={**daemon.env, "TMPDIR": str(daemon.home)},  # for PrivateTmp=
+        env={**daemon.env, "TMPDIR": str(daemon.home / "temp")},  # for PrivateTmp=
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
