@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import monotonic
@@ -119,14 +119,15 @@ class Doctor:
         whole = await self._db.read(rows.listing, JobQuery(status=(State.COMPLETED,), limit=LATEST))
         return [
             *symptoms.of_living(self._book.living.values()),
-            *symptoms.of_failed(failed),
-            *await patiently("files", lambda: list(symptoms.of_missing(_missing(whole)))),
+            *symptoms.of_failed(failed, are_all=len(failed) < LATEST),
+            *await patiently("files", lambda: list(_gone(whole))),
         ]
 
 
-def _missing(jobs: list[Job]) -> list[Job]:
-    """Those whose file has gone without us."""
-    return [job for job in jobs if job.file_path and not _is_there(job.file_path)]
+def _gone(whole: list[Job]) -> Iterator[Finding]:
+    """Of those whose file has gone without us."""
+    missing = [job for job in whole if job.file_path and not _is_there(job.file_path)]
+    return symptoms.of_missing(missing, are_all=len(whole) < LATEST)
 
 
 def _is_there(path: str | Path) -> bool:

@@ -54,21 +54,24 @@ def of_living(jobs: Iterable[Job]) -> Iterator[Finding]:
             yield Finding(kind.value, Level.WARN, f"{_said(some)}: {what}", hint)
 
 
-def of_failed(jobs: Iterable[Job]) -> Iterator[Finding]:
-    """What went wrong with those that ended so, kind by kind."""
+def of_failed(jobs: Iterable[Job], *, are_all: bool = True) -> Iterator[Finding]:
+    """What went wrong with those that ended so, kind by kind; not `are_all`: there are more."""
     by_cause: dict[tuple[str, str], list[Job]] = {}
     for job in jobs:
         by_cause.setdefault(_FAILED.get(job.error_code or "", _OTHER), []).append(job)
     for (what, hint), some in by_cause.items():
-        yield Finding("failed", Level.WARN, f"{_said(some)}: {what}", hint)
+        yield Finding("failed", Level.WARN, f"{_said(some, are_all)}: {what}", hint)
 
 
-def of_missing(jobs: Collection[Job]) -> Iterator[Finding]:
+def of_missing(jobs: Collection[Job], *, are_all: bool = True) -> Iterator[Finding]:
     """Of jobs that are complete, and whose main file is not where it was."""
     if jobs:
         hint = "put it back, or fetch it again with: htdl retry ID"
         yield Finding(
-            "files", Level.WARN, f"{_said(jobs)}: file not found, it has left its place on the disk", hint
+            "files",
+            Level.WARN,
+            f"{_said(jobs, are_all)}: file not found, it has left its place on the disk",
+            hint,
         )
 
 
@@ -99,8 +102,9 @@ def _limit(held: SpeedLimit) -> str:
     return f"{held.speed // 1024} KB/s{why}"
 
 
-def _said(jobs: Collection[Job]) -> str:
-    """2 jobs (3f2a1b2c, 77aa0011)"""
+def _said(jobs: Collection[Job], are_all: bool = True) -> str:
+    """2 jobs (3f2a1b2c, 77aa0011); "or more" where these are not all."""
     names = [job.id[:8] for job in jobs][:_NAMED]
     more = ", …" if len(jobs) > _NAMED else ""
-    return f"{len(jobs)} job{'' if len(jobs) == 1 else 's'} ({', '.join(names)}{more})"
+    count = f"{len(jobs)} job{'' if len(jobs) == 1 else 's'}" + ("" if are_all else " or more")
+    return f"{count} ({', '.join(names)}{more})"

@@ -118,6 +118,7 @@ def test_what_failed_is_told_by_its_cause(code: str | None, words: str) -> None:
     one = worst(list(symptoms.of_failed(failed)))
     assert words in one.words
     assert "5 jobs (00000000, 00000001, 00000002, …)" in one.words
+    assert "5 jobs or more" in worst(list(symptoms.of_failed(failed, are_all=False))).words
 
 
 def test_a_little_upload_is_told(settings: Config) -> None:
