@@ -11,7 +11,7 @@ import pytest
 from htdl.errors import BadRequest, NoSuchJob, Refused
 from htdl.jobs import State
 from htdl.wire import JobInfo
-from tests.daemon.downloads import in_state
+from tests.daemon.downloads import in_state, once
 from tests.daemons import Daemon
 from tests.waiting import until
 
@@ -110,7 +110,7 @@ def test_what_runs_gives_way_to_a_higher_one_and_not_to_a_place(
     priority(daemon, waiting[3].id, "--first")
     priority(daemon, waiting[2].id, "101")
     in_state(daemon, waiting[2].id, State.DOWNLOADING)
-    assert daemon.client.job(runs.id).queue_position == 1
+    once(daemon, runs.id, lambda job: job.queue_position == 1)
     daemon.client.cancel(waiting[2].id)
     in_state(daemon, runs.id, State.DOWNLOADING)
     assert queue(daemon) == "dab"
