@@ -407,4 +407,6 @@ def test_a_disk_that_fills_up_in_the_middle_is_waited_for(
     assert daemon.client.job(job.id).status is State.CONVERTING
     assert leftovers(daemon) == results(daemon) == []
     other.unlink()
+    daemon.configure({"conversion": {"enabled": True}, "storage": folders})  # now as fast as it can
+    daemon.client.reload()
     ends_well(daemon, job.id)
