@@ -28,15 +28,18 @@ async def until_gone(request: web.Request, task: asyncio.Task[Any]) -> None:
 
 class Connection(web.RequestHandler):
     """`gone` is done once the client has hung up.  `failure` tells it that what it sent is not HTTP; no more
-    than `most` are connected at once.
+    than `most` are connected at once.  A client that has read nothing of its answer for `patience` seconds is
+    hung up on; None where that is its own affair, as a player's that stands still.
 
     A connection that has no whole request header within `seconds`, be it the first or the next, is closed:
     aiohttp's keep-alive timer runs from the start and is not wound by single bytes.
     """
 
-    __slots__ = ("_failure", "_most", "_server", "gone")
+    __slots__ = ("_failure", "_most", "_patience", "_server", "_stuck", "gone")
 
-    def __init__(self, server: web.Server, failure: Failure, *, seconds: float, most: int) -> None:
+    def __init__(
+        self, server: web.Server, failure: Failure, *, seconds: float, most: int, patience: float | None
+    ) -> None:
         loop = asyncio.get_running_loop()
         super().__init__(
             server,
@@ -50,6 +53,8 @@ class Connection(web.RequestHandler):
         self._server = server
         self._failure = failure
         self._most = most
+        self._patience = patience
+        self._stuck: asyncio.TimerHandle | None = None  # while it does not read
         self.gone: asyncio.Future[None] = loop.create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -61,8 +66,32 @@ class Connection(web.RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
+        self._let_be()
         if not self.gone.done():
             self.gone.set_result(None)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._wait_for_reader(None)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._let_be()
+
+    def _wait_for_reader(self, unread: int | None) -> None:
+        """`unread` is how much there was to read the last time."""
+        assert isinstance(self.transport, asyncio.Transport)
+        now = self.transport.get_write_buffer_size()
+        if unread is not None and now >= unread:
+            log.debug("a client does not read its answer, and is hung up on: unread=%d", now)
+            self.transport.abort()
+        elif self._patience is not None:
+            self._stuck = asyncio.get_running_loop().call_later(self._patience, self._wait_for_reader, now)
+
+    def _let_be(self) -> None:
+        if self._stuck is not None:
+            self._stuck.cancel()
+            self._stuck = None
 
     def handle_error(
         self,

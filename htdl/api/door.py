@@ -19,7 +19,8 @@ _ACCEPTS = 16
 class Door:
     """`seconds` is how long a client may take over a request's header, `failure` how it hears that what it
     sent is not HTTP, `most` how many may be connected, `stop_seconds` how long requests under way may take to
-    end once the door closes.  With `cancels` a request ends as soon as its client has hung up.
+    end once the door closes, `patience` is `Connection`'s.  With `cancels` a request ends as soon as its client
+    has hung up.
     """
 
     def __init__(
@@ -30,12 +31,14 @@ class Door:
         seconds: float,
         most: int,
         stop_seconds: float,
+        patience: float | None = None,
         cancels: bool = False,
     ) -> None:
         self._runner = web.AppRunner(app, shutdown_timeout=stop_seconds, handler_cancellation=cancels)
         self._failure = failure
         self._seconds = seconds
         self._most = most
+        self._patience = patience
         self._server: asyncio.Server | None = None
 
     async def open(self, sock: sockets.socket) -> None:
@@ -44,7 +47,9 @@ class Door:
         requests = self._runner.server
         assert requests is not None
         self._server = await asyncio.get_running_loop().create_server(
-            lambda: Connection(requests, self._failure, seconds=self._seconds, most=self._most),
+            lambda: Connection(
+                requests, self._failure, seconds=self._seconds, most=self._most, patience=self._patience
+            ),
             sock=sock,
             backlog=_ACCEPTS,
         )

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Controls", "Server", "VideoServer"]
 
 REQUEST_SECONDS = 10.0
+PATIENCE = 6  # times that, with a client that reads nothing of its answer: a person may page through it
 STOP_SECONDS = 1.0  # for requests under way; the daemon as a whole has five
 
 # Each holds a file descriptor, of which a process commonly has 1024; torrents and their peers need the rest.
@@ -65,7 +66,12 @@ class Server:
         app.add_routes(Control(service, control, seconds).routes())
         app.add_routes(self._feed.routes())
         self._door = Door(
-            app, answers.failure, seconds=seconds, most=MAX_CONNECTIONS, stop_seconds=STOP_SECONDS
+            app,
+            answers.failure,
+            seconds=seconds,
+            most=MAX_CONNECTIONS,
+            stop_seconds=STOP_SECONDS,
+            patience=PATIENCE * seconds,
         )
 
     async def start(self) -> None:

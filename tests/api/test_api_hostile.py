@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import select
 import socket
 import subprocess
 import sys
@@ -190,6 +191,19 @@ def test_http_1_0_is_answered_and_closed(served: Serving) -> None:
 def test_a_thousand_pipelined_requests_are_answered(served: Serving) -> None:
     answer = served.talk((GET + b"\r\n") * 999 + GET + CLOSE)
     assert answer.count(b"HTTP/1.1 200 OK") == 1000
+
+
+def test_a_client_that_reads_no_answer_is_hung_up_on(served: Serving) -> None:
+    with served.connect() as sock:
+        sock.setblocking(False)
+        begun = time.monotonic()
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                sock.send((GET + b"\r\n") * 100)
+        watch = select.poll()
+        watch.register(sock, select.POLLHUP)
+        assert watch.poll(30_000)
+        assert time.monotonic() - begun > SECONDS
 
 
 def test_a_client_that_leaves_in_the_middle_is_forgotten(served: Serving) -> None:
