@@ -96,7 +96,7 @@ def install(
         told = [{"path": str(path), "what": what} for path, what in wrote]
         click.echo(json_text({"files": told, "enabled": starts}))
     else:
-        click.echo("\n".join(_next(of_user, starts, systemd)))
+        click.echo("\n".join(_next(unit_files.group_of(files), starts, systemd)))
 
 
 def _write(file: UnitFile) -> str:
@@ -130,19 +130,19 @@ def _make_user(systemd: Systemd, files: list[Path]) -> None:
             raise HtdlError(f"`{' '.join(program)} {path}` failed: {done.stderr.strip()}")
 
 
-def _next(of_user: bool, started: bool, systemd: Systemd) -> list[str]:
+def _next(group: str, started: bool, systemd: Systemd) -> list[str]:
     if not started:
-        make = [] if of_user else ["systemd-sysusers", "systemd-tmpfiles --create"]
+        make = [] if systemd.of_user else ["systemd-sysusers", "systemd-tmpfiles --create"]
         do = [*make, systemd.spelled("daemon-reload"), systemd.spelled("enable", "--now", SERVICE, SOCKET)]
         return [f"nothing is started; do that with: {' && '.join(do)}"]
-    if of_user:
+    if systemd.of_user:
         return [
             "started; `htdl service status` shows it",
             "it ends when you log out, unless you allow it to stay: loginctl enable-linger",
         ]
     return [
         f"started; it answers on {paths.SYSTEM_SOCKET}, `htdl service status` shows it",
-        "let somebody use it with: usermod --append --groups GROUP NAME (daemon.socket_group, or htdl)",
+        f"let somebody use it with: usermod --append --groups {group} NAME",
     ]
 
 

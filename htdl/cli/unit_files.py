@@ -114,6 +114,11 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def group_of(files: Iterable[UnitFile]) -> str:
+    """The group that the socket's unit names; nothing where that is a user's own."""
+    return next((m[1] for x in files if (m := re.search(r"^SocketGroup=(.+)$", x.text, re.MULTILINE))), "")
+
+
 def changed(files: Iterable[UnitFile]) -> list[Path]:
     """Those that exist and are not as they were written."""
     return [x.path for x in files if x.path.exists() and not is_ours(read(x.path))]

@@ -51,7 +51,8 @@ SAVE_SECONDS = 2.5  # of the five that a stop may take
 def main(config_path: Path, socket: Path, state_dir: Path, environ: Mapping[str, str] = os.environ) -> int:
     """Run until SIGTERM, SIGINT or a request to shut down.  Raises HtdlError when it cannot start."""
     config_path, socket, state_dir = config_path.absolute(), socket.absolute(), state_dir.absolute()
-    settings = config.load_file(config_path, environ)
+    text = config.read(config_path, environ)
+    settings = config.load(text, environ, origin=str(config_path))
     logs.set_up(settings.log, environ)
     inherited = systemd.listening(environ, os.getpid())
     socket = Path(inherited.getsockname()) if inherited else socket
@@ -59,7 +60,11 @@ def main(config_path: Path, socket: Path, state_dir: Path, environ: Mapping[str,
     _allow_many_files()
     sys.setswitchinterval(0.001)  # else the event loop waits 5 ms for a thread that is busy in Python
     with Lock(paths.lock(state_dir), socket):
-        asyncio.run(Daemon(settings, config_path, socket, state_dir, environ, inherited).run())
+        asyncio.run(
+            Daemon(
+                settings, origins.of(text, environ), config_path, socket, state_dir, environ, inherited
+            ).run()
+        )
     return 0
 
 
@@ -78,11 +83,12 @@ class _Threads(ThreadPoolExecutor):
 
 
 class Daemon:
-    """It answers at `socket`, on which systemd may listen already: that is `inherited`."""
+    """`found` is where the settings come from.  It answers at `socket`, on which systemd may listen already: that is `inherited`."""
 
     def __init__(
         self,
         settings: Config,
+        found: dict[str, origins.Origin],
         config_path: Path,
         socket: Path,
         state_dir: Path,
@@ -96,7 +102,7 @@ class Daemon:
         self._socket = socket
         self._state_dir = state_dir
         self._environ = environ
-        self._origins = origins.of(config.read(config_path, environ), environ)
+        self._origins = found
         self._stopping = asyncio.Event()
         self._started = asyncio.Event()
         self._hangup = asyncio.Event()  # one that comes while the parts start is not lost
@@ -163,9 +169,11 @@ class Daemon:
 
     def _server(self) -> Server:
         """On the socket that systemd made, else on one of our own."""
-        if self._inherited:
-            return Server(self._service, control=self._controls(), inherited=self._inherited)
         group = listener.group_id(self._settings.daemon.socket_group)
+        if self._inherited:
+            if group is not None and group != listener.group_of(self._inherited):
+                log.warning("daemon.socket_group is not in effect: run htdl service install --system again")
+            return Server(self._service, control=self._controls(), inherited=self._inherited)
         return Server(self._service, control=self._controls(), socket=self._socket, group=group)
 
     def _measured(self, db: Database, book: Book, bus: Bus) -> Metrics:

@@ -146,6 +146,21 @@ def test_a_path_is_written_so_that_systemd_reads_it_as_it_is(word: str, written:
     assert f"ExecStart={written} daemon run" in unit.splitlines()
 
 
+@pytest.mark.parametrize(
+    ("path", "is_hidden"),
+    [
+        ("/home/me/.venv/bin/htdl", True),
+        ("/root/htdl", True),
+        ("/tmp/htdl", True),
+        ("/opt/htdl/bin/htdl", False),
+        ("/usr/bin/htdl", False),
+        ("/homes/htdl", False),
+    ],
+)
+def test_what_the_machines_service_cannot_see(path: str, is_hidden: bool) -> None:
+    assert unit_files.is_hidden(Path(path)) == is_hidden
+
+
 # with systemd
 
 

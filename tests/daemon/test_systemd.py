@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -108,7 +109,6 @@ def test_the_life_of_a_service(supervisor: Supervisor) -> None:
     supervisor.told("WATCHDOG=1")
     assert daemon.client.health().pid == process.pid
 
-    daemon.client.add("a" * 40, paused=True)
     assert daemon.client.reload()["changed"] == []
     moment = supervisor.told("RELOADING=1").splitlines()[1]
     assert moment.startswith("MONOTONIC_USEC=")
@@ -116,7 +116,6 @@ def test_the_life_of_a_service(supervisor: Supervisor) -> None:
     supervisor.told("READY=1")
 
     assert daemon.htdl("daemon", "run").returncode == 9, "a second one is refused, and not disturbing"
-    supervisor.told("STATUS=1 paused")
     stopped = daemon.htdl("daemon", "stop")
     supervisor.told("STOPPING=1")
     assert process.wait(10) == 0
@@ -186,6 +185,23 @@ def test_a_status_is_told_once_and_on_one_line(tmp_path: Path) -> None:
         ]
         with pytest.raises(BlockingIOError):
             ear.recv(100)
+
+
+async def test_a_status_follows_the_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reports, "STATUS_SECONDS", 0.001)
+    told, ear = notifier(tmp_path)
+    jobs: list[Job] = []
+    telling = asyncio.create_task(Reports(told, None, lambda: jobs).tell_status())  # type: ignore[arg-type]
+    with ear:
+        for words in ("idle", "1 paused"):
+            assert await asyncio.get_running_loop().sock_recv(ear, 100) == f"STATUS={words}".encode()
+            jobs.append(job(status=State.PAUSED))
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
+
+
+def job(**fields: Any) -> Job:
+    return Job(id="1", video_id="", torrent_id="", created_at="", updated_at="", **fields)
 
 
 def test_an_abstract_socket_is_reached() -> None:
@@ -279,9 +295,5 @@ async def test_a_stop_that_lasts_asks_for_more_time(tmp_path: Path, monkeypatch:
         ([{"status": State.CONVERTING}], "1 converting"),
     ],
 )
-def test_what_the_jobs_do_in_words(jobs: list[dict[str, object]], words: str) -> None:
-    made = [
-        Job(id=str(n), video_id="", torrent_id="", created_at="", updated_at="", **fields)  # type: ignore[arg-type]
-        for n, fields in enumerate(jobs)
-    ]
-    assert reports.words(made) == words
+def test_what_the_jobs_do_in_words(jobs: list[dict[str, Any]], words: str) -> None:
+    assert reports.words([job(**fields) for fields in jobs]) == words
