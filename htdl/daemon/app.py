@@ -60,11 +60,8 @@ def main(config_path: Path, socket: Path, state_dir: Path, environ: Mapping[str,
     _allow_many_files()
     sys.setswitchinterval(0.001)  # else the event loop waits 5 ms for a thread that is busy in Python
     with Lock(paths.lock(state_dir), socket):
-        asyncio.run(
-            Daemon(
-                settings, origins.of(text, environ), config_path, socket, state_dir, environ, inherited
-            ).run()
-        )
+        found = origins.of(text, environ)
+        asyncio.run(Daemon(settings, found, config_path, socket, state_dir, environ, inherited).run())
     return 0
 
 
@@ -83,7 +80,9 @@ class _Threads(ThreadPoolExecutor):
 
 
 class Daemon:
-    """`found` is where the settings come from.  It answers at `socket`, on which systemd may listen already: that is `inherited`."""
+    """It answers at `socket`, on which systemd may listen already: that is `inherited`.  `found` is where the
+    settings come from.
+    """
 
     def __init__(
         self,
