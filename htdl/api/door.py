@@ -19,8 +19,8 @@ _ACCEPTS = 16
 class Door:
     """`seconds` is how long a client may take over a request's header, `failure` how it hears that what it
     sent is not HTTP, `most` how many may be connected, `stop_seconds` how long requests under way may take to
-    end once the door closes, `patience` is `Connection`'s.  With `cancels` a request ends as soon as its client
-    has hung up.
+    end once the door closes, `patience` is a `Connection`'s.  With `cancels` a request ends as soon as its
+    client has hung up.
     """
 
     def __init__(
