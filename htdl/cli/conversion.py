@@ -54,8 +54,8 @@ def outlook(job: JobObject) -> str:
     """What is made of a living job, and how far it is: "converting 43%, 2.1x, ETA 40s", or
     "3 of 12 converted, the next 43%, 2.1x, ETA 40s"; nothing where nothing is made yet.
     """
-    if job["status"] not in {"DOWNLOADING", "CONVERTING"}:
-        return ""
+    if job["status"] not in {"DOWNLOADING", "CONVERTING"} or job.get("blocked_by") == "disk_full":
+        return ""  # `words.why` says that of the whole job
     some = known(job)
     if missing := unmade(job):
         return missing

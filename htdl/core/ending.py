@@ -17,6 +17,7 @@ from htdl.core.requests import main_path
 from htdl.core.saves import DISTRUST, Saves
 from htdl.core.selection import main_file
 from htdl.core.service import Service
+from htdl.core.standing import TO_LOOK
 from htdl.core.telling import Telling
 from htdl.events import Kind
 from htdl.jobs import Job, JobFile, State
@@ -60,9 +61,7 @@ class Ending:
             await self._convert_local(job)
             return None
         log.info("downloaded, converting job=%s name=%r", job.id, job.name)
-        return await self._arrive(
-            job, Kind.CHANGED, status=State.CONVERTING, detail="converting", eta_seconds=-1
-        )
+        return await self._arrive(job, Kind.CHANGED, status=State.CONVERTING, detail=TO_LOOK, eta_seconds=-1)
 
     async def _convert_local(self, job: Job) -> None:
         """Its source was here before it was."""
@@ -76,7 +75,7 @@ class Ending:
             done_bytes=job.total_bytes,
             file_path=main_path(job, files),
             blocked_by=None,
-            detail="converting",
+            detail=TO_LOOK,
         )
 
     async def complete(self, job: Job) -> Job | None:

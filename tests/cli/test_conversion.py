@@ -54,6 +54,12 @@ def test_what_does_nothing_but_convert_has_its_numbers_in_the_row() -> None:
     assert words.note(told) == "waits to be converted"
 
 
+def test_a_full_disk_is_told_once() -> None:
+    lacking = [waiting(error_code="disk_full", error_message="the disk is full")]
+    told = job(conversions=lacking, status="CONVERTING", blocked_by="disk_full", detail="the disk is full")
+    assert (words.why(told), words.made(told)) == ("the disk is full", "")
+
+
 def test_the_rest_of_a_job_has_nothing_to_convert() -> None:
     for status in ("PENDING", "PAUSED", "CANCELLED"):
         assert words.made(job(status=status, conversions=[converting()])) == ""
