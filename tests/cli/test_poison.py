@@ -12,7 +12,7 @@ from contextlib import suppress
 
 import pytest
 
-from htdl.cli import main
+from htdl.cli import boundary, main
 from tests.cli.poison import Poisoner
 from tests.daemons import Daemon
 from tests.torrents import make_info, make_torrent, with_files
@@ -115,15 +115,13 @@ def test_every_verb_is_tried() -> None:
 
 
 @pytest.mark.parametrize("command", [command for group in COMMANDS.values() for command in group])
-def test_what_is_piped_holds_text_alone(words: dict[str, str], command: str) -> None:
-    done = subprocess.run(
-        spelled(command, words),
-        env=environment(words),
-        capture_output=True,
-        stdin=subprocess.DEVNULL,
-        timeout=30,
-    )
-    said = (done.stdout + done.stderr).decode(errors="surrogateescape")
+def test_what_is_piped_holds_text_alone(
+    words: dict[str, str], command: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in environment(words).items():
+        monkeypatch.setenv(name, value)
+    boundary.run(main.command, spelled(command, words)[3:])
+    said = "".join(capfd.readouterr())
     assert said
     assert obeyed(said) == set()
     assert "this is a bug" not in said, said
