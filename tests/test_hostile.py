@@ -274,11 +274,6 @@ def broken(connection: socket.socket) -> None:
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nd4:info")
 
 
-def silent(connection: socket.socket) -> None:
-    connection.settimeout(20)
-    connection.recv(1)
-
-
 @pytest.fixture(scope="module")
 def free(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     daemon = Daemon(tmp_path_factory.mktemp("free"))
@@ -295,7 +290,6 @@ def free(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
         (in_a_circle, ["redirects"]),
         (to_a_file, ["not an http"]),
         (broken, ["broke off"]),
-        (silent, ["did not answer"]),
     ],
 )
 def test_a_url_that_means_harm(
