@@ -15,33 +15,24 @@ from __future__ import annotations
 import binascii
 import contextlib
 import dataclasses
-import errno
-import json
 import os
-import socket
-import struct
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from htdl import paths, wire
+from htdl import wire
+from htdl.connection import NOWHERE, Connection, Place
 from htdl.errors import (
-    BadRequest,
-    ConversionFailed,
     HtdlError,
-    JobFailed,
-    NoDaemon,
     NoSuchJob,
     Refused,
-    TimedOut,
 )
 from htdl.events import Kind
 from htdl.jobs import (
     AddRequest,
-    ConversionState,
     FileRequest,
     Finding,
     Health,
@@ -49,44 +40,22 @@ from htdl.jobs import (
     LimitRequest,
     Preload,
     SpeedLimits,
-    State,
     Stats,
     StreamInfo,
     Wanted,
 )
+from htdl.reached import Until, end_of, is_reached
 from htdl.wire import JobInfo
 
 if TYPE_CHECKING:
-    import http.client
+    pass
 
-Until = Literal["ready", "downloaded", "completed"]
 ProgressCallback = Callable[[str, int, int, int], None]
 """Called with job id, progress 0-100, speed in bytes a second, ETA in seconds (-1 unknown)."""
 
-_URL = "/?&=%,:+~"  # what stands as it is in a path with its query; the rest is escaped
-_HUNG_UP = "hung_up"  # the code of NoDaemon when there was one a moment ago
 _PLAN = ("file", "format", "codec", "audio")  # what a plan may be asked with
-_RETRY_SECONDS = 0.2  # between two tries to reach a daemon that is being restarted
 _DOCTOR_SECONDS = 90.0  # what it may take to read a large database through
 _PATIENCE_SECONDS = 60.0  # how long `wait` and `start_download` let a daemon be away
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Place:
-    """How far one has heard the events of one run of the daemon; no `instance` is nothing heard."""
-
-    instance: str
-    seq: int
-
-    def after(self, event: Mapping[str, Any]) -> Place:
-        """The place after this line of a stream."""
-        return Place(event.get("instance", self.instance), event["seq"])
-
-    def query(self) -> list[tuple[str, str]]:
-        return [("since", str(self.seq)), ("instance", self.instance)] if self.instance else []
-
-
-NOWHERE = Place("", 0)
 
 
 class Client:
@@ -99,11 +68,12 @@ class Client:
     def __init__(
         self, socket: Path | None = None, timeout: float = 30.0, *, fallback: Path | None = None
     ) -> None:
-        self.socket = socket or paths.socket_path(os.environ)
-        self._fallback = fallback
-        if socket is None and not os.environ.get("HTDL_SOCKET"):
-            self._fallback = fallback or paths.SYSTEM_SOCKET
-        self.timeout = timeout
+        self._connection = Connection(socket, timeout, fallback)
+
+    @property
+    def socket(self) -> Path:
+        """Where the daemon is asked."""
+        return self._connection.path
 
     # The verbs
 
@@ -290,13 +260,14 @@ class Client:
 
     def health(self) -> Health:
         """An unhealthy daemon is an answer, not an error."""
-        told = self._exchange("GET", f"{wire.API}/health", None, accept=(200, 503))[0]
+        told = self._connection.exchange("GET", f"{wire.API}/health", None, accept=(200, 503))[0]
         return Health(**wire.known(Health, told))
 
     def doctor(self) -> list[Finding]:
         """What is well, what is not, and what to do about it."""
-        patient = Client(self.socket, max(self.timeout, _DOCTOR_SECONDS), fallback=self._fallback)
-        return [wire.finding(x) for x in patient.request("GET", f"{wire.API}/doctor")[0]]
+        known = self._connection
+        patient = Connection(known.path, max(known.timeout, _DOCTOR_SECONDS), known.fallback)
+        return [wire.finding(x) for x in patient.exchange("GET", f"{wire.API}/doctor")[0]]
 
     def config(self) -> dict[str, Any]:
         """The effective configuration: {"torrent.max_connections": 200, …}"""
@@ -342,8 +313,8 @@ class Client:
         line is {"event": "resumed", "seq", "instance"}, or the state.
         """
         if reconnect_seconds:
-            return self._follow(job_ids, reconnect_seconds, since=since)
-        return self._stream(job_ids, since or NOWHERE)
+            return self._connection.follow(job_ids, reconnect_seconds, since=since)
+        return self._connection.stream(job_ids, since or NOWHERE)
 
     def wait(self, job_id: str, until: Until = "completed", timeout: float | None = None) -> JobInfo:
         """Return when the job can be watched (`ready`), is whole (`downloaded`), or is whole and converted
@@ -353,12 +324,12 @@ class Client:
         NoSuchJob.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
-        for event in self._follow((job_id,), _PATIENCE_SECONDS, deadline):
+        for event in self._connection.follow((job_id,), _PATIENCE_SECONDS, deadline):
             job = _job_in(event)
             if is_reached(job, until):
                 return job
             if job.has_ended:
-                raise _end_of(job)
+                raise end_of(job)
         raise AssertionError("a patient stream ends by an error")
 
     # For a video application
@@ -404,185 +375,22 @@ class Client:
 
     def request(self, method: str, path: str, body: object = None) -> tuple[Any, dict[str, str]]:
         """One exchange: the JSON value and the headers of its answer.  `path` is absolute, with any query."""
-        return self._exchange(method, path, body)
+        return self._connection.exchange(method, path, body)
 
     def _job(self, method: str, job_id: str, rest: str = "", body: object = None) -> JobInfo:
         return wire.job_info(self._ask(method, job_id, rest, body))
 
     def _ask(self, method: str, job_id: str, rest: str = "", body: object = None) -> Any:
         path = f"{wire.API}/jobs/{quote(job_id, safe='', errors='replace')}{rest}"
-        return self._exchange(method, path, body)[0]
-
-    def _exchange(
-        self, method: str, path: str, body: object = None, accept: tuple[int, ...] = ()
-    ) -> tuple[Any, dict[str, str]]:
-        with self._answering(), self._open(method, path, body) as (response, _):
-            value = _checked(response, accept)
-            return value, dict(response.headers.items())
-
-    @contextlib.contextmanager
-    def _open(
-        self, method: str, path: str, body: object = None
-    ) -> Iterator[tuple[http.client.HTTPResponse, socket.socket]]:
-        """Send a request; the head of its answer has been read."""
-        import http.client
-
-        data = None if body is None else json.dumps(body).encode()
-        if data is not None and len(data) > wire.MAX_REQUEST_BYTES:
-            raise BadRequest(f"the request is larger than {wire.MAX_REQUEST_BYTES} bytes")
-        connection = http.client.HTTPConnection("htdl")
-        with self._connect() as sock:
-            connection.sock = sock
-            connection.request(
-                method, quote(path, safe=_URL, errors="replace"), data, {"Connection": "close"}
-            )
-            with connection.getresponse() as response:
-                yield response, sock
-
-    def _connect(self) -> socket.socket:
-        try:
-            sock = self._connect_to(self.socket)
-        except NoDaemon as exc:
-            sock = self._fall_back(exc)
-        self._fallback = None  # a daemon that is away for a moment is not to be mistaken for another
-        return sock
-
-    def _fall_back(self, missing: NoDaemon) -> socket.socket:
-        if self._fallback is None:
-            raise missing
-        try:
-            sock = self._connect_to(self._fallback)
-        except NoDaemon:
-            raise missing from None
-        except Refused as exc:
-            hint = f"{missing.hint}; or join the group that may use {self._fallback}"
-            raise NoDaemon(missing.message, hint=hint) from exc
-        self.socket = self._fallback
-        return sock
-
-    def _connect_to(self, path: Path) -> socket.socket:
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            # unix(7): it waits while the daemon's queue is full; with a timeout of Python's it fails at once
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(self.timeout))
-            sock.connect(os.fspath(path))
-            sock.settimeout(self.timeout)
-        except OSError as exc:
-            sock.close()
-            if exc.errno in {errno.EACCES, errno.EPERM}:
-                raise Refused(f"{path} belongs to another user's daemon") from exc
-            raise NoDaemon(
-                f"no daemon answers on {path} ({exc.strerror or exc})",
-                hint="start one with: htdl daemon start",
-            ) from exc
-        return sock
-
-    @contextlib.contextmanager
-    def _answering(self) -> Iterator[None]:
-        """Says in our words that an answer did not come, or broke off."""
-        import http.client
-
-        try:
-            yield
-        except TimeoutError as exc:
-            raise TimedOut(f"the daemon did not answer within {self.timeout:g} seconds") from exc
-        except (http.client.HTTPException, OSError) as exc:
-            raise NoDaemon(
-                f"the daemon on {self.socket} hung up before it had answered",
-                hint="it may have ended, or be starting again: htdl daemon status",
-                code=_HUNG_UP,
-            ) from exc
-
-    def _follow(
-        self,
-        job_ids: Iterable[str],
-        patience: float,
-        deadline: float | None = None,
-        since: Place | None = None,
-    ) -> Iterator[dict[str, Any]]:
-        """One event stream after the other, each from where the last one ended, while no daemon is away for
-        `patience` seconds; the first must answer at once.
-        """
-        job_ids, place = tuple(job_ids), since or NOWHERE
-        heard: float | None = None
-        while True:
-            try:
-                for event in self._stream(job_ids, place, deadline):
-                    place = place.after(event)
-                    if event["event"] != wire.RESUMED:
-                        yield event
-                heard = time.monotonic()
-            except NoDaemon as exc:
-                if heard is None and exc.code == _HUNG_UP:
-                    heard = time.monotonic()
-                if heard is None or time.monotonic() - heard >= patience:
-                    raise
-            _remaining(deadline)
-            time.sleep(_RETRY_SECONDS)
-
-    def _stream(
-        self, job_ids: Iterable[str], place: Place, deadline: float | None = None
-    ) -> Iterator[dict[str, Any]]:
-        """The lines of one event stream until it ends, or breaks in the middle."""
-        import http.client
-
-        asked = [*(("job", x) for x in job_ids), *place.query()]
-        path = f"{wire.API}/events?{urlencode(asked, errors='replace')}"
-        with self._answering(), self._open("GET", path) as (response, sock):
-            if response.status != 200:
-                _checked(response)
-            while True:
-                try:
-                    line = response.readline()
-                except TimeoutError:
-                    _remaining(deadline)  # says so
-                    raise
-                except (http.client.HTTPException, OSError):
-                    return
-                if not line.endswith(b"\n"):
-                    return
-                yield json.loads(line)
-                sock.settimeout(_remaining(deadline))  # the first line, the state, is told whatever the time
+        return self._connection.exchange(method, path, body)[0]
 
     def _report(self, job_id: str, callback: ProgressCallback) -> None:
         with contextlib.suppress(HtdlError):  # the job was removed, or the daemon is gone for good
-            for event in self._follow((job_id,), _PATIENCE_SECONDS):
+            for event in self._connection.follow((job_id,), _PATIENCE_SECONDS):
                 job = _job_in(event)
                 callback(job.id, job.progress, job.download_speed, job.eta_seconds)
                 if job.has_ended:
                     return
-
-
-def is_reached(job: JobInfo, until: Until) -> bool:
-    """`ready`: can be watched; `downloaded`: the files are whole; `completed`: and converted."""
-    can_be_watched = job.readiness is not None and job.readiness.ready
-    if job.status is State.COMPLETED:
-        return can_be_watched  # else its files were removed
-    if until == "downloaded":
-        return job.status is State.CONVERTING or (job.progress == 100 and _is_unconverted(job))
-    return until == "ready" and not job.has_ended and can_be_watched
-
-
-def _is_unconverted(job: JobInfo) -> bool:
-    """Whether it is its conversion that failed the job."""
-    failed = {x.error_code for x in job.conversions if x.status is ConversionState.FAILED}
-    return job.status is State.FAILED and job.error_code in failed | ConversionFailed.codes
-
-
-def _end_of(job: JobInfo) -> HtdlError:
-    """What a job's end is to one who waits for another."""
-    hint = f"begin it again with: htdl retry {job.id[:8]}"
-    if _is_unconverted(job):
-        words = f"the conversion of job {job.id[:8]} failed: {job.error_message}"
-        return ConversionFailed(words, hint=hint, code=job.error_code)
-    return JobFailed(f"job {job.id[:8]} is {job.status}: {_why_not(job)}", hint=hint)
-
-
-def _why_not(job: JobInfo) -> str:
-    """Why a job that has ended is of no use."""
-    if job.status is State.COMPLETED and job.readiness:
-        return job.readiness.reason
-    return job.error_message or "it was cancelled"
 
 
 def file_request(path: Path, wanted: Wanted | None = None, priority: int = 0) -> FileRequest:
@@ -606,33 +414,3 @@ def _job_in(event: Mapping[str, Any]) -> JobInfo:
     if event["event"] == Kind.REMOVED:
         raise NoSuchJob(f"job {job.id} was removed")
     return job
-
-
-def _checked(response: http.client.HTTPResponse, accept: tuple[int, ...] = ()) -> Any:
-    """The JSON value of an answer, or the error that it is."""
-    data = response.read()
-    try:
-        value = json.loads(data)
-    except ValueError as exc:
-        raise HtdlError(
-            f"the daemon answered {response.status} with something that is not JSON",
-            hint="is another program listening on its socket?",
-        ) from exc
-    if response.status >= 400 and response.status not in accept:
-        raise wire.error_from(response.status, value)
-    return value
-
-
-def _timeval(seconds: float) -> bytes:
-    """struct timeval of SO_SNDTIMEO, socket(7)."""
-    return struct.pack("@ll", int(seconds), int(seconds % 1 * 1e6))
-
-
-def _remaining(deadline: float | None) -> float | None:
-    """Seconds until the deadline; TimedOut when it has passed."""
-    if deadline is None:
-        return None
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimedOut("not finished within the time given")
-    return left

@@ -17,9 +17,10 @@ import pytest
 
 import htdl
 from htdl import paths
-from htdl.client import Client, body_of, is_reached
+from htdl.client import Client, body_of
 from htdl.errors import BadRequest, BadSource, HtdlError, JobFailed, NoDaemon, NoSuchJob, Refused, TimedOut
 from htdl.jobs import AddRequest, JobPatch, Readiness, State, Wish
+from htdl.reached import is_reached
 from htdl.wire import JobInfo
 from tests.daemons import Daemon
 from tests.swarm import Swarm

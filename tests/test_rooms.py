@@ -74,11 +74,16 @@ ROOMS = {
         "sqlite3",
     ),
     "daemon": room(" ".join(EVERYTHING), "watchfiles", "builds the parts; the one who may know all of them"),
+    "reached": room("errors jobs wire", "", "what a wait waits for: no I/O, no clock", "asyncio os time"),
+    "connection": room("errors paths wire", "", "the client's way to the socket", "asyncio"),
     "client": room(
-        "errors paths jobs events wire", "", "other programs import it: small and quick", "asyncio"
+        "errors paths jobs events wire reached connection",
+        "",
+        "other programs import it: small and quick",
+        "asyncio",
     ),
     "cli": room(
-        "errors rates paths jobs events faults config origins wire client daemon",
+        "errors rates paths jobs events faults config origins wire reached connection client daemon",
         "click rich",
         "talks to the daemon as any client does",
         "sqlite3 asyncio",

@@ -36,7 +36,7 @@ def stream(app: App, ids: Sequence[str]) -> Iterator[Event | None]:
 
     Raises NoDaemon when it is not there, or does not come back.
     """
-    from htdl.client import NOWHERE
+    from htdl.connection import NOWHERE
     from htdl.wire import RESUMED
 
     heard, place = False, NOWHERE

@@ -99,7 +99,9 @@ def _asking(app: App) -> App:
         if not is_there or Systemd(of_user=False, environ=app.environ).units()[SERVICE].active != "active":
             raise NoDaemon("no daemon runs")
         app = App(app.environ, config=None, socket=paths.SYSTEM_SOCKET)
-    app.client.timeout = PATIENCE_SECONDS
+    from htdl.client import Client
+
+    app.client = Client(app.socket, PATIENCE_SECONDS)
     return app
 
 

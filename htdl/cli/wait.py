@@ -16,7 +16,7 @@ from htdl.cli.output import path_text
 from htdl.errors import ConversionFailed, HtdlError, NoDaemon, TimedOut
 
 if TYPE_CHECKING:
-    from htdl.client import Until
+    from htdl.reached import Until
 
 _SAID = {"ready": "can be watched", "downloaded": "is downloaded", "completed": "is completed"}
 _NOT_SAID = {"ready": "cannot be watched", "downloaded": "is not downloaded", "completed": "is not completed"}
