@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from pathlib import Path
 
 from htdl.config import Stream as StreamConfig
@@ -18,13 +17,14 @@ from htdl.core.arriving import LOOK_SECONDS, Arriving
 from htdl.core.book import Book
 from htdl.core.lengths import Lengths, check_within
 from htdl.core.schedule import NO_VIDEO
-from htdl.core.shelf import Shelf, Watched
+from htdl.core.shelf import Shelf
 from htdl.core.torrents import Torrent
+from htdl.core.videos import Videos
 from htdl.errors import NoSuchJob, Refused, TimedOut
 from htdl.jobs import Job, JobFile, Preload, Readiness, State, Wish
 from htdl.stream import readiness
 from htdl.stream.following import Follower
-from htdl.stream.video import Reading, Video, WholeReader
+from htdl.stream.video import Video
 from htdl.torrent.api import Engine
 
 VISIT_SECONDS = 5.0  # of a page that asks every second
@@ -38,7 +38,7 @@ class Streams:
         self.listener: Callable[[str], None] = lambda job_id: None
         self._book = book
         self._engine = engine
-        self._shelf = shelf
+        self._videos = Videos(shelf)
         self._config = config
         self._arriving: dict[str, Arriving] = {}
         self._followers: dict[str, asyncio.Task[None]] = {}  # by job
@@ -57,15 +57,15 @@ class Streams:
         job = await self._book.find(prefix)
         files = await self._book.files_of(job)
         if job.status in _WHOLE or self._is_left_whole(job, files, index):
-            return await self._kept(job, self.file(job, files, index))
+            return await self._videos.kept(job, self.file(job, files, index))
         arriving = await self._held(job.id)
         job = await self._book.find(job.id)
         file = self.file(job, await self._book.files_of(job), index)
         if arriving is None or job.status in _WHOLE:
-            return self._whole(job, file)
+            return self._videos.whole(job, file)
         self.attend(job.id, file.index)
         arrival, span = arriving.arrival, arriving.torrent.span(file)
-        return self._video(
+        return self._videos.video(
             job,
             file,
             lambda start, stop: arrival.open(span, start, stop),
@@ -80,12 +80,12 @@ class Streams:
         job = await self._book.find(prefix)
         file = self.file(job, await self._book.files_of(job), index)
         if job.status in _WHOLE:
-            return self._whole(job, file)
+            return self._videos.whole(job, file)
         arriving = self._arriving.get(job.id)
         if arriving is None:
             raise Refused("it does not arrive just now")
         torrent, span = arriving.torrent, arriving.torrent.span(file)
-        return self._video(
+        return self._videos.video(
             job,
             file,
             lambda start, stop: Follower(torrent, span, start, stop),
@@ -115,45 +115,7 @@ class Streams:
         file = self.file(job, await self._book.files_of(job), index)
         if file.output is None:
             raise NoSuchJob(f"nothing was made of {file.path} yet", code="no_such_file")
-        return await self._made(job, file, Path(file.output))
-
-    async def _kept(self, job: Job, file: JobFile) -> Video:
-        """A whole file; or what was made of it, where that alone is kept."""
-        source = Path(job.save_path) / file.path
-        if file.output and not await asyncio.to_thread(source.exists):
-            return await self._made(job, file, Path(file.output))
-        return self._whole(job, file)
-
-    async def _made(self, job: Job, file: JobFile, path: Path) -> Video:
-        try:
-            stat = await asyncio.to_thread(path.stat)
-        except OSError as exc:
-            raise NoSuchJob(f"{path.name} is gone", hint=f"`htdl retry {job.id[:8]}` makes it again") from exc
-        return Video(
-            job_id=job.id,
-            index=file.index,
-            path=path,
-            folder=path.parent,
-            size=stat.st_size,
-            etag=f'"{stat.st_ino:x}-{stat.st_mtime_ns:x}-{stat.st_size:x}"',
-            modified=stat.st_mtime,
-            is_whole=True,
-            reader=self._watched(path, Path(job.save_path) / file.path),
-        )
-
-    def _whole(self, job: Job, file: JobFile) -> Video:
-        paths = [Path(job.save_path) / file.path, *([Path(file.output)] if file.output else [])]
-        return self._video(job, file, self._watched(*paths), is_whole=True)
-
-    def _watched(self, *paths: Path) -> Callable[[int, int], Reading]:
-        """Readers of the first; the others are the same video."""
-        names = tuple(map(str, paths))
-
-        def read(start: int, stop: int) -> Reading:
-            self._shelf.opened(names)
-            return Watched(WholeReader(start, stop), self._shelf, names[0])
-
-        return read
+        return await self._videos.made(job, file, Path(file.output))
 
     def _is_left_whole(self, job: Job, files: Sequence[JobFile], index: int | None) -> bool:
         """Whether this file of a job that stands still was whole when its torrent was let go, and all of it
@@ -180,22 +142,6 @@ class Streams:
         if job.status in _WHOLE and job.file_path is None:
             raise Refused("its files were removed", hint=f"`htdl retry {job.id[:8]}` fetches them again")
         return file
-
-    def _video(
-        self, job: Job, file: JobFile, reader: Callable[[int, int], Reading], *, is_whole: bool
-    ) -> Video:
-        modified = datetime.fromisoformat(job.completed_at).timestamp() if job.completed_at else None
-        return Video(
-            job_id=job.id,
-            index=file.index,
-            path=Path(job.save_path) / file.path,
-            folder=Path(job.save_path),
-            size=file.size,
-            etag=f'"{(job.info_hash or job.id)[:20]}-{file.index}"',
-            modified=modified if is_whole else None,
-            is_whole=is_whole,
-            reader=reader,
-        )
 
     async def _held(self, job_id: str) -> Arriving | None:
         """Wait until the engine has this torrent and its metadata; a queued job's turn comes at once.  None
