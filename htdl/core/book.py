@@ -146,12 +146,17 @@ class Book:
         return await asyncio.shield(self._add(make))
 
     async def _add(self, make: Callable[[sqlite_utils.Database], tuple[Job, bool]]) -> tuple[Job, bool]:
+        def write(db: sqlite_utils.Database) -> tuple[Job, bool, tuple[JobFile, ...], list[Job]]:
+            job, is_new = make(db)
+            others = rows.same_torrent(db, job.info_hash, job.info_hash_v2) if is_new else []
+            return job, is_new, rows.files(db, [job.id])[job.id], others
+
         async with self._writing:
-            job, is_new = await self._db.run(make)
-            if is_new:
+            job, is_new, files, others = await self._db.run(write)
+            if is_new:  # all of it at once: a living job without its files would be one that has none
                 self.living[job.id] = job
-                self.files[job.id] = (await self._db.run(rows.files, [job.id])).get(job.id, ())
-                for other in await self._db.run(rows.same_torrent, job.info_hash, job.info_hash_v2):
+                self.files[job.id] = files
+                for other in others:
                     self._keep(other)  # one that seeded gave the torrent up in that transaction
                 self._tell(Kind.ADDED, job)
         return self._newest(job), is_new

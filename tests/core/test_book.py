@@ -302,6 +302,22 @@ async def test_a_new_job_is_told_and_one_that_is_there_is_not(world: World) -> N
     assert await settled(world) == [Kind.ADDED]
 
 
+async def test_a_new_job_is_never_seen_without_its_files(world: World) -> None:
+    """Else what decides meanwhile takes it for one that has nothing to be done."""
+    job = new_job()
+    book = await loaded(world)
+
+    def insert(db: sqlite_utils.Database) -> tuple[Job, bool]:
+        rows.insert(db, job, [job_file()])
+        return job, True
+
+    adding = asyncio.create_task(book.add(insert))
+    while job.id not in book.living:  # noqa: ASYNC110 - every turn of the loop is looked at
+        await asyncio.sleep(0)
+    assert book.files[job.id] == (job_file(),)
+    await adding
+
+
 async def test_a_removed_job_is_nowhere(world: World) -> None:
     job = new_job(status=State.FAILED)
     book = await loaded(world, job)
