@@ -11,6 +11,7 @@ import errno
 import json
 import os
 import socket
+import stat
 import struct
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _URL = "/?&=%,:+~"  # what stands as it is in a path with its query; the rest is escaped
 _HUNG_UP = "hung_up"  # the code of NoDaemon when there was one a moment ago
+_UCRED = struct.Struct("3i")  # struct ucred of unix(7): pid, uid, gid
 _RETRY_SECONDS = 0.2  # between two tries to reach a daemon that is being restarted
 
 
@@ -126,6 +128,11 @@ class Connection:
                 f"no daemon answers on {path} ({exc.strerror or exc})",
                 hint="start one with: htdl daemon start",
             ) from exc
+        try:
+            _reject_lure(sock, path)
+        except BaseException:
+            sock.close()
+            raise
         return sock
 
     @contextlib.contextmanager
@@ -209,6 +216,21 @@ def _checked(response: http.client.HTTPResponse, accept: tuple[int, ...] = ()) -
     if response.status >= 400 and response.status not in accept:
         raise wire.error_from(response.status, value)
     return value
+
+
+def _reject_lure(sock: socket.socket, path: Path) -> None:
+    """Raises Refused where another user listens, and may have put the socket there before we could: without
+    XDG_RUNTIME_DIR its place is below /tmp.
+    """
+    if not hasattr(socket, "SO_PEERCRED"):
+        return
+    # of who began to listen
+    _, uid, _ = _UCRED.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
+    if uid not in {os.geteuid(), 0} and any(x.stat().st_mode & stat.S_IWOTH for x in path.absolute().parents):
+        raise Refused(
+            f"another user (uid {uid}) listens on {path}, where everyone can put a socket",
+            hint="set XDG_RUNTIME_DIR to a folder of your own, or name a daemon with --socket",
+        )
 
 
 def _timeval(seconds: float) -> bytes:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from htdl.client import Client
+from htdl.errors import Refused
 from tests.daemons import Daemon
 from tests.swarm import Swarm
 from tests.torrents import make_info, make_torrent, with_files
@@ -330,3 +334,30 @@ def test_nothing_is_written_through_a_planted_link(
     assert str(folder) in str(failed.error_message)
     assert list(outside.iterdir()) == []
     free.client.remove(job.id)
+
+
+# --- a daemon that is somebody else's
+
+LURE = """
+import os, socket
+os.mkdir("runtime"); os.chown("runtime", 65534, 65534); os.setuid(65534)
+listener = socket.socket(socket.AF_UNIX); listener.bind("runtime/s"); listener.listen()
+os.chmod("runtime/s", 0o666); print("ready", flush=True)
+while True:
+    listener.accept()[0].close()
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_socket_that_another_user_has_put_in_a_common_folder_is_not_asked() -> None:
+    with TemporaryDirectory() as common:
+        Path(common).chmod(0o1777)
+        command = [sys.executable, "-c", LURE]
+        with subprocess.Popen(command, cwd=common, stdout=subprocess.PIPE) as lure:
+            try:
+                assert lure.stdout
+                assert lure.stdout.readline() == b"ready\n"
+                with pytest.raises(Refused, match="another user"):
+                    Client(Path(common) / "runtime" / "s").add("c3" * 20)
+            finally:
+                lure.kill()
