@@ -1,15 +1,18 @@
-"""All of a job for people: labels and values, without colour; a pure function of its JSON object."""
+"""All of a job for people: labels and values, without colour; a pure function of its JSON object and the
+time zone.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from htdl.cli import conversion, levels, units, verdict, words
 from htdl.cli.words import JobObject, printable
 
-FOLDER, MAIN_FILE = "folder", "main file"
+UNBROKEN = frozenset({"folder", "main file", "stream"})  # labels of what is copied as a whole
 
 
 def details(job: JobObject) -> list[tuple[str, str]]:
@@ -23,18 +26,18 @@ def details(job: JobObject) -> list[tuple[str, str]]:
         *_readiness(job),
         ("speed", _speed(job)),
         ("limits", _limits(job)),
-        ("peers", str(job["peers"]) if job["info_hash"] else ""),
+        ("peers", str(job["peers"]) if _has_swarm(job) else ""),
         ("uploaded", units.size(job["uploaded_bytes"]) if job["uploaded_bytes"] else ""),
         ("priority", levels.word(job["priority"]) if job["priority"] else ""),
         ("queue", f"place {job['queue_position']}" if job.get("queue_position") else ""),
-        (FOLDER, printable(job["save_path"])),
-        (MAIN_FILE, printable(job["file_path"] or "")),
+        ("folder", printable(job["save_path"])),
+        ("main file", printable(job["file_path"] or "")),
         ("info-hash", printable(job["info_hash"])),
         ("video id", printable(job["video_id"]) if job["video_id"] != job["id"] else ""),
         ("stream", printable(job.get("stream_url") or "")),
         ("subtitles", _subtitles(job)),
-        ("added", printable(job["created_at"])),
-        ("completed", printable(job["completed_at"] or "")),
+        ("added", _moment(job["created_at"])),
+        ("completed", _moment(job["completed_at"] or "")),
         ("attempts", str(job["attempts"]) if job["attempts"] > 1 else ""),
     ]
     return [(label, value) for label, value in rows if value]
@@ -112,14 +115,18 @@ def _subtitles(job: JobObject) -> str:
 
 def _subtitle(one: Mapping[str, Any]) -> str:
     language, note = one["language"], one.get("note")
+    if not language and one["label"] == "und":  # ISO 639-2, but who knows that
+        return f"of no named language: {note}" if note else "of no named language"
     named = one["label"] if language in {"", one["label"]} else f"{one['label']} ({language})"
     return f"{named}: {note}" if note else str(named)
 
 
 def _readiness(job: JobObject) -> list[tuple[str, str]]:
-    """The verdict; of a job whose files are whole, whether it can be watched is all there is to say."""
+    """The verdict; of a job whose files are whole, whether it can be watched is all there is to say, and
+    where one ended before that, its state says all.
+    """
     found = job.get("readiness")
-    if not found or words.is_gone(job):
+    if not found or words.is_gone(job) or (job["status"] in {"FAILED", "CANCELLED"} and not found["ready"]):
         return []
     ready = ("ready", verdict.answer(found))
     if words.has_ended(job) or job["status"] == "CONVERTING":
@@ -133,10 +140,22 @@ def _readiness(job: JobObject) -> list[tuple[str, str]]:
 
 
 def _speed(job: JobObject) -> str:
-    """Of a torrent; a job that converts a file that was here already has none."""
-    if not job["info_hash"]:
+    if not _has_swarm(job):
         return ""
     return f"{units.speed(job['download_speed'])} down, {units.speed(job['upload_speed'])} up"
+
+
+def _has_swarm(job: JobObject) -> bool:
+    """Not of a file that was here already, nor when it has ended and is not seeded."""
+    return bool(job["info_hash"]) and (not words.has_ended(job) or bool(job.get("seeding")))
+
+
+def _moment(stamp: str) -> str:
+    """A timestamp of the daemon by the clock on the wall: "2026-11-23 16:25:43 +0100"."""
+    try:
+        return f"{datetime.fromisoformat(stamp).astimezone():%Y-%m-%d %H:%M:%S %z}"
+    except (ValueError, OverflowError):
+        return printable(stamp)
 
 
 def _limits(job: JobObject) -> str:

@@ -28,7 +28,8 @@ _EFFORTS = {
     "transcode": "encode the picture for {}",
 }
 _CONTAINERS = {"mp4": "MP4", "webm": "WebM"}
-_STYLES = {"copy": "green", "encode": "yellow", "leave out": "bright_black"}
+_FAINT = "dim default"  # bars.FAINT, without the price of importing it
+_STYLES = {"copy": "green", "encode": "yellow", "leave out": _FAINT}
 HEADING = ("STREAM", "NAME", "CODEC", "DO", "WHY")
 
 
@@ -92,10 +93,10 @@ def drawing(plan: PlanObject, width: int) -> Iterator[Text]:
         head.append(f"{codec}  ")
         head.append(done, style=_STYLES[done])
         if called:
-            head.append(f"  {called}", style="bright_black")
+            head.append(f"  {called}", style=_FAINT)
         head.truncate(width, overflow="ellipsis")
         yield head
-        yield from _wrapped("  ", reason, "bright_black", width)
+        yield from _wrapped("  ", reason, _FAINT, width)
     for warning in plan["warnings"]:
         yield from _wrapped("! ", printable(warning), "yellow", width)
 
@@ -107,7 +108,7 @@ def _wrapped(label: str, words: str, style: str, width: int) -> Iterator[Text]:
 
     room = max(10, width - len(label))
     for number, line in enumerate(textwrap.wrap(words, room) or [""]):
-        text = Text(label if number == 0 else " " * len(label), style="bright_black")
+        text = Text(label if number == 0 else " " * len(label), style=_FAINT)
         text.append(line, style=style)
         if cell_len(text.plain) > width:
             text.truncate(width, overflow="ellipsis")

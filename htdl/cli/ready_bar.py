@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 
 from htdl.cli import units, verdict, words
-from htdl.cli.bars import bar
+from htdl.cli.bars import FAINT, bar
 from htdl.cli.until_ready import Look
 
 BAR_WIDTH = 40
@@ -18,7 +18,7 @@ def picture(look: Look, width: int) -> Text:
 
     What is not known is not drawn: there is no empty bar, and no speed of a daemon that is gone.
     """
-    lines = [Text(words.name(look.job), style="bold"), Text(look.reason, style="bright_black")]
+    lines = [Text(words.name(look.job), style="bold"), Text(look.reason, style=FAINT)]
     if not look.is_gone:
         lines.insert(1, _nearness(look, width))
     for line in lines:

@@ -6,16 +6,18 @@ squeeze it into one column.
 
 from __future__ import annotations
 
+import io
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
+from rich.console import Console
 from rich.text import Text
 
 from htdl.cli import conversion, details, units, words
-from htdl.cli.bars import bar
+from htdl.cli.bars import FAINT, bar
 from htdl.cli.words import JobObject
 
 STYLES = {
@@ -67,7 +69,7 @@ def job_table(
         body += lines
         shown += 1
     left_out = more + len(jobs) - shown
-    tail = [Text(words.left_out(shown, left_out, hint), style="bright_black")] if left_out else []
+    tail = [Text(words.left_out(shown, left_out, hint), style=FAINT)] if left_out else []
     foot = Text(footer(jobs, width), style="bold")
     lines = [_heading(columns), *body, *tail, foot]
     for line in lines:
@@ -111,10 +113,12 @@ def totals(jobs: Sequence[JobObject]) -> tuple[str, str, str, str]:
 
 
 def job_details(job: JobObject, width: int) -> list[Text]:
-    """`details` with a bar, and the files with a bar each.  Lines that hold a path are `no_wrap`."""
+    """`details` with a bar, and the files with a bar each.  Lines that hold a path or a URL are `no_wrap`:
+    cut in two they could not be copied.
+    """
     rows = details.details(job)
     label_width = max(len(label) for label, _ in rows) + 2
-    lines = [_detail(label, value, label_width) for label, value in rows]
+    lines = [line for label, value in rows for line in _detail(label, value, label_width, width)]
     style = STYLES.get(words.state(job), "")
     lines.insert(0, bar(words.share(job), min(width, 60), style))
     made = {x["file_index"]: x for x in conversion.known(job)}
@@ -160,23 +164,32 @@ def _columns(jobs: Sequence[JobObject], width: int) -> list[Column]:
 
 
 def _heading(columns: Sequence[Column]) -> Text:
-    return Text(" ").join(fit(Text(x.title, style="bright_black"), x.width, right=x.right) for x in columns)
+    return Text(" ").join(fit(Text(x.title, style=FAINT), x.width, right=x.right) for x in columns)
 
 
 def _job_lines(job: JobObject, columns: Sequence[Column], width: int) -> list[Text]:
     row = Text(" ").join(fit(x.cell(job), x.width, right=x.right) for x in columns)
-    style = "red" if job["status"] == "FAILED" else "bright_black"
+    style = "red" if job["status"] == "FAILED" else FAINT
     below = [Text(x, style=style) for x in [words.why(job) or words.waits_for(job)] if x]
     below += [Text(x, style=STYLES["converting"]) for x in [words.made(job)] if x]
     indent = " " * (words.SHORT_ID + 1) + "└ "
     together = Text(" · ").join(below)
     parts = below if cell_len(indent + together.plain) > width else [together] if below else []
-    return [row, *(fit(Text.assemble((indent, "bright_black"), x), width) for x in parts)]
+    return [row, *(fit(Text.assemble((indent, FAINT), x), width) for x in parts)]
 
 
-def _detail(label: str, value: str, label_width: int) -> Text:
-    text = Text.assemble((label.ljust(label_width), "bright_black"), value)
-    return _unbroken(text) if label in {details.FOLDER, details.MAIN_FILE} else text
+def _detail(label: str, value: str, label_width: int, width: int) -> list[Text]:
+    margin = (label.ljust(label_width), FAINT)
+    if label in details.UNBROKEN:
+        return [_unbroken(Text.assemble(margin, value))]
+    first, *more = _wrapped(value, width - label_width)
+    return [Text.assemble(margin, first), *(Text(" " * label_width + x) for x in more)]
+
+
+def _wrapped(said: str, width: int) -> list[str]:
+    """Lines of at most so many cells, or of 20, broken between words."""
+    paper = Console(file=io.StringIO())  # rich asks for one, and draws nothing on it
+    return [line.plain.rstrip() for line in Text(said).wrap(paper, max(20, width))]
 
 
 def _unbroken(text: Text) -> Text:
@@ -186,7 +199,7 @@ def _unbroken(text: Text) -> Text:
 
 def _file_line(file: JobObject, style: str) -> Text:
     wanted = file["wanted"]
-    progress = bar(file["progress"], 8, style) if wanted else Text("left out", style="bright_black")
+    progress = bar(file["progress"], 8, style) if wanted else Text("left out", style=FAINT)
     head = Text.assemble(
         f"{file['index']:>4} ", progress, f" {int(file['progress']):>3}%" if wanted else " " * 5, " "
     ).append(f"{units.short_size(file['size']):>6}  ")
@@ -199,12 +212,10 @@ def _made_lines(one: conversion.Conversion | None, width: int) -> list[Text]:
         return []
     margin, mark = " " * 7, " " * 5 + "└ "
     style = {"RUNNING": STYLES["converting"], "FAILED": STYLES["failed"]}.get(one["status"], "")
-    said = textwrap.wrap(conversion.sentence(one), max(20, width - len(margin)))
-    lines = [
-        Text.assemble((mark if n == 0 else margin, "bright_black"), (x, style)) for n, x in enumerate(said)
-    ]
+    said = _wrapped(conversion.sentence(one), width - len(margin))
+    lines = [Text.assemble((mark if n == 0 else margin, FAINT), (x, style)) for n, x in enumerate(said)]
     if path := conversion.output(one):
-        lines.append(_unbroken(Text.assemble((mark, "bright_black"), (path, STYLES["completed"]))))
+        lines.append(_unbroken(Text.assemble((mark, FAINT), (path, STYLES["completed"]))))
     return lines
 
 
@@ -215,7 +226,7 @@ def _state(job: JobObject) -> Text:
 
 
 def _bar(job: JobObject, width: int) -> Text:
-    return bar(words.share(job), width, STYLES.get(words.state(job), "bright_black"))
+    return bar(words.share(job), width, STYLES.get(words.state(job), FAINT))
 
 
 def _eta(job: JobObject) -> Text:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -9,7 +10,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from htdl.cli import tables
+from htdl.cli import details, tables
 from htdl.cli.bars import bar
 from tests.cli.objects import job
 
@@ -139,6 +140,52 @@ def test_a_path_is_never_cut_or_wrapped() -> None:
     path = "/downloads/" + "a folder with a long name/" * 10 + "film.mkv"
     lines = tables.job_details(job(file_path=path), 40)
     assert any(line.endswith(path) for line in drawn_apart(lines, 40))
+
+
+def test_a_long_value_goes_on_below_itself() -> None:
+    said = "映画 " * 20 + "and words " * 20
+    lines = drawn_apart(tables.job_details(job(status="FAILED", error_message=said), 60), 60)
+    begin = next(n for n, x in enumerate(lines) if x.startswith("state"))
+    margin = lines[begin].index("failed")
+    below = lines[begin + 1 : begin + 4]
+    assert all(x[:margin].isspace() and not x[margin].isspace() for x in below)
+    assert all(cell_len(x) <= 60 for x in lines)
+
+
+def test_a_url_stands_beside_its_label() -> None:
+    one = job() | {"stream_url": "http://127.0.0.1:8083/" + "x" * 200}
+    assert any(
+        x.startswith("stream ") and x.endswith("x" * 200)
+        for x in drawn_apart(tables.job_details(one, 80), 80)
+    )
+
+
+def test_what_is_faint_is_no_colour_of_its_own() -> None:
+    drawn = "".join(draw(tables.job_table([job(blocked_by="no_peers")], 80), 80, color=True))
+    assert "\x1b[2m" in drawn or "\x1b[2;39m" in drawn
+    assert "\x1b[90m" not in drawn
+
+
+def test_times_are_those_of_the_wall(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        shown = dict(
+            details.details(job(created_at="2026-11-23T15:25:43.067+00:00", completed_at="\x1b[2Jx"))
+        )
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert shown["added"] == "2026-11-24 00:25:43 +0900"
+    assert shown["completed"] == r"\x1b[2Jx"
+
+
+def test_one_that_ended_has_no_speed() -> None:
+    assert "speed" in dict(
+        details.details(job(status="COMPLETED") | {"info_hash": "a" * 40, "seeding": True})
+    )
+    ended = dict(details.details(job(status="FAILED") | {"info_hash": "a" * 40}))
+    assert not {"speed", "peers", "ready"} & set(ended)
 
 
 def test_what_is_left_out_is_listed_by_the_same_filters() -> None:
