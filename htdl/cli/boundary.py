@@ -84,7 +84,8 @@ def _usage(error: click.UsageError, as_json: bool) -> None:
         return
     said = io.StringIO()  # click repeats what was given, as it is
     error.show(said)
-    click.echo("\n".join(printable(line) for line in said.getvalue().split("\n")), err=True, nl=False)
+    lines = said.getvalue().expandtabs(4).split("\n")  # it lists choices with tabs
+    click.echo("\n".join(map(printable, lines)), err=True, nl=False)
 
 
 def _bug(error: Exception, argv: Sequence[str]) -> HtdlError:

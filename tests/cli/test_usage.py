@@ -16,6 +16,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from htdl.cli import boundary
 from htdl.cli.main import VERBS, command
 from tests.daemons import Daemon
 
@@ -28,6 +29,11 @@ def test_every_verb_has_help_with_examples(name: str) -> None:
         result = CliRunner().invoke(command, [name, flag])
         assert result.exit_code == 0
         assert f"htdl {name}" in result.output.split("Examples:")[1]
+
+
+def test_choices_are_listed_below_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    assert boundary.run(command, ["completion"]) == 2
+    assert capsys.readouterr().err.endswith("Choose from:\n    bash,\n    zsh,\n    fish\n")
 
 
 def commands(group: click.Group, *names: str) -> Iterator[tuple[str, click.Command]]:
