@@ -158,7 +158,7 @@ def test_the_token_is_in_no_log_line(whole: Playing, caplog: pytest.LogCaptureFi
     assert b" 400 " in _talk(whole, f"GET {whole.target()} HTTP/1.1\r\n".encode(), b"Bad header\r\n")
     whole.path().unlink()
     assert whole.get().status == 404
-    whole.world.service.streams._video = None  # type: ignore[assignment,method-assign] # a bug, whatever it be
+    whole.world.service.streams._videos = None  # type: ignore[assignment] # a bug, whatever it be
     assert whole.get().status == 500
     assert "bug: method=GET route=/stream/{job}/{token}/{index}/{name}" in caplog.text
     assert token not in caplog.text
