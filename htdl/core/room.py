@@ -36,10 +36,13 @@ def check(work: Work, config: Config, jobs: Iterable[Job]) -> None:
 
 
 def reserved(some: Iterable[Work], config: Config) -> int:
-    """Bytes that the conversions which run will still write to the disk of the downloads."""
+    """Bytes that the conversions which run will still write to the disk of the downloads.  One whose turn has
+    come runs once there is room for it: until then the room is its download's, else that would stop for it.
+    """
     if not admission.same_disk(config.storage.base_path, config.torrent.download_path):
         return 0
-    return sum(int(expected(x) * (1 - x.record.progress / 100)) for x in some if x.candidate)
+    running = [x for x in some if x.candidate and x.record.status is ConversionState.RUNNING]
+    return sum(int(expected(x) * (1 - x.record.progress / 100)) for x in running)
 
 
 def needs(jobs: Sequence[Job], some: Sequence[Work], config: Config) -> list[int]:

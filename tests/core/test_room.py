@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,3 +61,13 @@ def test_what_there_is_no_room_for_is_not_begun(tmp_path: Path) -> None:
     one.found_bytes = GIB
     with pytest.raises(DiskFull, match="no room for the 1 GiB of the result"):
         room.check(one, config, [running(total_bytes=free_bytes(tmp_path))])
+
+
+def test_one_that_has_only_come_to_its_turn_holds_no_room_back(tmp_path: Path) -> None:
+    """Its own download would stop for it, before it is known whether there is room for both."""
+    config = settings(tmp_path, {})
+    one = work(needs=GIB, runs=True, output=str(tmp_path / "film.mp4"))
+    assert room.reserved([one], config) == 0
+    assert room.needs([running(total_bytes=100)], [one], config) == [100]
+    one.record = replace(one.record, status=ConversionState.RUNNING, progress=50.0)
+    assert room.reserved([one], config) == GIB // 2
