@@ -65,6 +65,13 @@ def test_it_tells_of_every_verb() -> None:
     assert not [x for verbs in VERBS.values() for x in verbs if not re.search(rf"\bhtdl {x}\b", TEXT)]
 
 
+def test_its_tree_shows_every_room() -> None:
+    tree = next(block for block in re.findall(r"^```\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE))
+    rooms = [x for x in (ROOT / "htdl").iterdir() if x.name[0] != "_" and x.name != "__pycache__"]
+    assert rooms
+    assert not [x.name for x in rooms if not re.search(rf"\b{re.escape(x.name)}\b", tree)]
+
+
 def test_what_it_links_to_is_there() -> None:
     links = [x for x in re.findall(r"\]\(([^)]+)\)", TEXT) if "://" not in x]
     assert links
