@@ -70,8 +70,9 @@ class Conversions:
         self._naming = Naming(db, book, shelf, config, lambda: (x.record.output for _, _, x in self._all()))
         self._looks = Looking(book, streams, links, self._naming, self.shop, config)
         self._making = Making(
-            db, book, shelf, streams, self.feeding, self._naming, self.shop, self.source, config, clock
-        )
+            db, book, shelf, streams, self.feeding, self._naming, self.shop, self.source, self.reserved,
+            config, clock,
+        )  # fmt: skip
         self._is_swept = False
         self._looking = 0  # so many are looked at just now
         self._resting: set[str] = set()  # jobs of which nothing is made just now

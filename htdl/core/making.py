@@ -37,7 +37,9 @@ WRITE_SECONDS = 2.0  # between two writes of a progress
 
 
 class Making:
-    """`source_of` says what of a file is to be read, None while nothing can be."""
+    """`source_of` says what of a file is to be read, None while nothing can be; `reserved` how many bytes the
+    conversions which run will still write.
+    """
 
     def __init__(
         self,
@@ -49,6 +51,7 @@ class Making:
         naming: Naming,
         shop: Workshop,
         source_of: Callable[[Job, JobFile], Source | None],
+        reserved: Callable[[], int],
         config: Callable[[], Config],
         clock: Callable[[], float] = monotonic,
     ) -> None:
@@ -60,13 +63,14 @@ class Making:
         self._naming = naming
         self._shop = shop
         self._source_of = source_of
+        self._reserved = reserved
         self._config = config
         self._clock = clock
 
     async def run(self, job: Job, file: JobFile, work: Work) -> None:
         """Raises DiskFull, ConversionFailed, OSError, HtdlError."""
         work.used_bytes = 0
-        room.check(work, self._config(), self._book.living.values())
+        room.check(work, self._config(), self._book.living.values(), self._reserved())
         await self._shop.note(
             job, work, status=ConversionState.RUNNING, progress=0.0, error_code=None, error_message=None
         )

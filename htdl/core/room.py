@@ -24,13 +24,15 @@ def expected(work: Work) -> int:
     return max(reckoned, work.found_bytes)
 
 
-def check(work: Work, config: Config, jobs: Iterable[Job]) -> None:
-    """Raises DiskFull where there is none for the result beside what is still to be downloaded."""
+def check(work: Work, config: Config, jobs: Iterable[Job], held_back: int = 0) -> None:
+    """Raises DiskFull where there is none for the result beside what is still to be downloaded, and what is
+    `held_back` for the conversions which run.
+    """
     needed = expected(work)
     folder = Path(work.record.output or config.storage.base_path).parent
     coming = 0
     if admission.same_disk(folder, config.torrent.download_path):
-        coming = sum(needed_bytes(x) for x in jobs if x.status is State.DOWNLOADING)
+        coming = held_back + sum(needed_bytes(x) for x in jobs if x.status is State.DOWNLOADING)
     if needed > admission.room(folder, config.storage.min_free) - coming:
         raise DiskFull(f"there is no room for the {size(needed)} of the result in {folder}")
 

@@ -61,6 +61,8 @@ def test_what_there_is_no_room_for_is_not_begun(tmp_path: Path) -> None:
     one.found_bytes = GIB
     with pytest.raises(DiskFull, match="no room for the 1 GiB of the result"):
         room.check(one, config, [running(total_bytes=free_bytes(tmp_path))])
+    with pytest.raises(DiskFull, match="no room for the 1 GiB of the result"):
+        room.check(one, config, [], free_bytes(tmp_path))
 
 
 def test_one_that_has_only_come_to_its_turn_holds_no_room_back(tmp_path: Path) -> None:
