@@ -47,6 +47,13 @@ class Board:
         return [x for x in self.jobs.values() if not words.has_ended(x) and x["id"] not in self._removed]
 
     @property
+    def in_order(self) -> list[JobObject]:
+        """What moves, then what stands still, then what has ended; of each kind as they came.  So where there
+        is no room for all, what moves is shown.
+        """
+        return sorted(self.jobs.values(), key=self._stillness)
+
+    @property
     def is_over(self) -> bool:
         return not self.living
 
@@ -54,6 +61,11 @@ class Board:
     def unhappy(self) -> list[JobObject]:
         """Those that ended, but not well."""
         return [x for x in self.jobs.values() if x["status"] != "COMPLETED" and x not in self.living]
+
+    def _stillness(self, job: JobObject) -> int:
+        if words.has_ended(job) or job["id"] in self._removed:
+            return 2
+        return int(job["status"] in {"PENDING", "PAUSED"})
 
     def _is_followed(self, job: JobObject) -> bool:
         return job["id"] in self._named if self._named else job["id"] in self.jobs or not words.has_ended(job)

@@ -157,11 +157,11 @@ def _draw(looks: Iterator[Look]) -> Look:
 
     from htdl.cli.output import console
     from htdl.cli.ready_bar import picture
+    from htdl.cli.redraw import redrawn
 
     look, out = next(looks), console()
-    with Live(
-        console=out, get_renderable=lambda: picture(look, out.width), refresh_per_second=8, transient=True
-    ):
+    draw = redrawn(out, lambda: picture(look, out.width))
+    with Live(console=out, get_renderable=draw, refresh_per_second=8, transient=True):
         for look in looks:  # noqa: B007  the picture shows each
             pass
     return look

@@ -70,16 +70,17 @@ def _draw_live(app: App, board: Board, ids: Sequence[str]) -> None:
 
     from htdl.cli import tables
     from htdl.cli.output import console
+    from htdl.cli.redraw import redrawn
 
     out = console()
     gone = False
 
     def picture() -> Text:
-        jobs = list(board.jobs.values())
-        table = tables.job_table(jobs, out.width, most_lines=out.height - 2)
+        table = tables.job_table(board.in_order, out.width, most_lines=out.height - 2)
         return table.append("\nthe daemon is gone, waiting for it…", style="yellow") if gone else table
 
-    with Live(console=out, get_renderable=picture, refresh_per_second=4):  # which draws once more at its end
+    live = Live(console=out, get_renderable=redrawn(out, picture), refresh_per_second=4)
+    with live:  # which draws once more at its end
         for event in updates(app, board, ids):
             gone = event is None
 
@@ -100,9 +101,9 @@ def _goes_on(board: Board, ids: Sequence[str]) -> str:
     if not living:
         return ""
     again = " ".join(["htdl watch", *(words.short_id(x) for x in living if ids)])
-    return (
-        f"; {'the download goes' if len(living) == 1 else 'the downloads go'} on.  Follow again with: {again}"
-    )
+    what = "conversion" if all(x["status"] == "CONVERTING" for x in living) else "download"
+    goes = f"the {what} goes" if len(living) == 1 else f"the {what}s go"
+    return f"; {goes} on.  Follow again with: {again}"
 
 
 def _tell_outcome(board: Board) -> None:

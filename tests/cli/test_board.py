@@ -58,6 +58,16 @@ def test_new_ones_are_followed_when_none_is_named() -> None:
     assert list(board.jobs) == ["a", "b"]
 
 
+def test_what_moves_comes_first() -> None:
+    board = Board()
+    board.apply(state(*(job(id=x) for x in "abcde")))
+    board.apply(event("completed", id="a", status="COMPLETED"))
+    board.apply(event("changed", id="b", status="PAUSED"))
+    board.apply(event("removed", id="c"))
+    board.apply(event("changed", id="e", status="CONVERTING"))
+    assert [x["id"] for x in board.in_order] == ["d", "e", "b", "a", "c"]
+
+
 def test_a_job_that_ended_unseen_is_missed() -> None:
     board = Board()
     board.apply(state(job(id="a"), job(id="b")))

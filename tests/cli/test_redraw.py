@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+from rich.text import Text
+
+from htdl.cli.redraw import redrawn
+
+
+def test_a_narrower_terminal_is_cleaned_once() -> None:
+    file = io.StringIO()
+    out = Console(file=file, width=80, force_terminal=True, _environ={})
+    draw = redrawn(out, lambda: Text("picture"))
+    for width, is_cleaned in ((80, False), (50, True), (50, False), (90, False), (89, True)):
+        out.width = width
+        file.truncate(file.seek(0))
+        assert draw().plain == "picture"
+        assert ("\x1b[2J" in file.getvalue()) is is_cleaned, width
