@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from htdl.cli import background, clip, watch
+from htdl.cli import background, clip, units, watch
 from htdl.cli.app import App
 from htdl.cli.options import examples
 from htdl.errors import HtdlError, NoDaemon
@@ -81,7 +81,7 @@ def _show(app: App, home: Path, keep: bool) -> int:
     _step(f"making a video of {CLIP_SECONDS:.0f} s")
     size = clip.write(source, CLIP_SECONDS)
     with _seeding(source) as magnet:
-        _step(f"seeding its {size / 1e6:.0f} MB from a process of its own")
+        _step(f"seeding its {units.size(size)} from a process of its own")
         with _daemon(app):
             _step(f"htdl add '{magnet[:60]}…' --watch")
             job = app.call("POST", "/jobs", {"source": magnet})
