@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from htdl.config import Conversion
+from htdl.core.conversion import codec_for
 from htdl.errors import ConversionFailed
 from htdl.jobs import Finding, Level
 from htdl.media import tools
@@ -60,7 +61,7 @@ def _taken(config: Conversion, found: tools.Tools) -> Finding:
 def lacks(config: Conversion, has: frozenset[str], reads: frozenset[str]) -> Iterator[Finding]:
     """What is missing, worst first; nothing said of decoders that ffmpeg did not list at all."""
     # in WebM lies no H.264: then VP9 is made
-    codec = "vp9" if (config.target_format, config.target_codec) == ("webm", "h264") else config.target_codec
+    codec = codec_for(config)
     if missing := _ENCODERS.get(codec, set()) - has:
         words = f"it cannot make {codec}: no {', '.join(sorted(missing))}"
         yield Finding("encoders", Level.FAIL, words, f"{_OTHER}; or set conversion.target_codec")

@@ -58,11 +58,17 @@ def target_for(settings: Settings, wanted: Wanted | None) -> Target:
     where files are kept as they are.
     """
     if wanted is None:
-        return Target(settings.target_format, settings.target_codec)
+        return Target(settings.target_format, codec_for(settings))
     configured = settings.target_format if settings.target_format != ORIGINAL else Target().format
     chosen = wanted.format or configured
-    usual = settings.target_codec if chosen == settings.target_format else _CODECS.get(chosen, Target().codec)
+    usual = codec_for(settings) if chosen == settings.target_format else _CODECS.get(chosen, Target().codec)
     return Target(chosen, wanted.codec or usual)
+
+
+def codec_for(settings: Settings) -> str:
+    """As configured; but WebM holds no H.264, which is what is set where only the format was."""
+    is_webm_alone = (settings.target_format, settings.target_codec) == ("webm", "h264")
+    return _CODECS["webm"] if is_webm_alone else settings.target_codec
 
 
 async def check_beginning(folder: Path, path: str) -> None:

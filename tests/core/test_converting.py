@@ -83,6 +83,14 @@ def test_what_is_not_said_is_as_configured(wanted: Wanted | None, target: Target
     assert conversion.target_for(Settings(target_format="mp4", target_codec="av1"), wanted) == target
 
 
+@pytest.mark.parametrize("wanted", [None, Wanted(), Wanted(format="webm")])
+def test_webm_alone_is_enough_to_be_configured(wanted: Wanted | None) -> None:
+    settings = Settings(target_format="webm")
+    assert conversion.target_for(settings, wanted) == Target("webm", "vp9")
+    settings = Settings(target_format="webm", target_codec="av1")
+    assert conversion.target_for(settings, wanted) == Target("webm", "av1")
+
+
 def test_who_asks_for_a_conversion_gets_one_where_files_are_kept_as_they_are() -> None:
     settings = Settings(target_format="original")
     assert conversion.target_for(settings, None).format == "original"
