@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -12,10 +13,12 @@ import click
 
 from htdl import paths
 from htdl.cli.words import printable
-from htdl.errors import HtdlError
+from htdl.errors import DiskFull, HtdlError
 
 INTERRUPTED = 130  # 128 + SIGINT, as a shell has it
 PIPE_CLOSED = 141  # 128 + SIGPIPE, what a shell sees of any program whose reader has gone
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def run(command: click.Command, argv: Sequence[str]) -> int:
@@ -50,8 +53,9 @@ def _told(command: click.Command, argv: Sequence[str]) -> int:
         tell(exc, as_json)
         return exc.exit_code
     except Exception as exc:  # noqa: BLE001  a bug, of any kind: it is kept for the report, never hidden
-        tell(_bug(exc, argv), as_json)
-        return 1
+        error = _unwritable() if _is_of_output(exc) else _bug(exc, argv)
+        tell(error, as_json)
+        return error.exit_code
     return result if isinstance(result, int) else 0
 
 
@@ -86,6 +90,18 @@ def _usage(error: click.UsageError, as_json: bool) -> None:
     error.show(said)
     lines = said.getvalue().expandtabs(4).split("\n")  # it lists choices with tabs
     click.echo("\n".join(map(printable, lines)), err=True, nl=False)
+
+
+def _is_of_output(error: Exception) -> bool:
+    """Whether it is of a full disk, and of no file that htdl has opened itself."""
+    return isinstance(error, OSError) and error.errno in _NO_ROOM and error.filename is None
+
+
+def _unwritable() -> HtdlError:
+    forget_output()
+    return DiskFull(
+        "what is printed cannot be written: no room is left", hint="free some, or write it elsewhere"
+    )
 
 
 def _bug(error: Exception, argv: Sequence[str]) -> HtdlError:

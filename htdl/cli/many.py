@@ -84,6 +84,13 @@ def called(job: words.JobObject) -> str:
     return f"job {words.short_id(job)} ({words.name(job)})"
 
 
+def next_step(job: words.JobObject) -> str:
+    """What to do about a job that has no file yet."""
+    if words.has_ended(job):
+        return f"begin it again with: htdl retry {words.short_id(job)}"
+    return f"wait for it with: htdl wait {words.short_id(job)} --for ready"
+
+
 def chosen(app: App, ids: Sequence[str], everything: bool, status: Sequence[str]) -> list[str]:
     """The ids given, or with --all those of every job in one of these states.  Raises UsageError."""
     if everything == bool(ids):

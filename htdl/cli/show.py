@@ -60,9 +60,7 @@ def _main_file(job: many.Job) -> str:
     if not path or not Path(path).exists():
         raise HtdlError(
             f"{many.called(job)} has no file yet" if not path else f"{path} is not there",
-            hint=None
-            if words.has_ended(job)
-            else f"wait for it with: htdl wait {words.short_id(job)} --for ready",
+            hint=many.next_step(job),
             code="no_file",
         )
     return path

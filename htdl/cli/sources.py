@@ -16,6 +16,7 @@ MAX_TORRENT_BYTES = 10 << 20
 STDIN = "-"
 
 _LINK = re.compile(r"(magnet:|https?://)", re.IGNORECASE)
+_OTHER_URL = re.compile(r"(?!https?:)[a-z][a-z0-9+.-]*://", re.IGNORECASE)  # RFC 3986, 3.1
 # BEP 9: v1 in hex or base32; BEP 52: v2 in hex
 _INFO_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}|[a-z2-7]{32}", re.IGNORECASE)
 
@@ -23,6 +24,8 @@ _INFO_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}|[a-z2-7]{32}", re.IGNORECASE
 def read(given: str, stdin: BinaryIO) -> dict[str, str]:
     """{"source": text} or {"torrent": base64 of the bytes}, as AddRequest has them.  Raises BadSource."""
     text = given.strip()
+    if _OTHER_URL.match(text):
+        raise BadSource(f"{text!r} cannot be fetched", hint="an http or https URL can, and a magnet link")
     if _LINK.match(text) or _INFO_HASH.fullmatch(text):
         return {"source": text}
     if given == STDIN:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from htdl.cli import many
 from htdl.cli.app import App, job_path
-from htdl.cli.words import JobObject, has_ended, printable, short_id
+from htdl.cli.words import JobObject, printable
 from htdl.errors import Refused
 
 Stream = dict[str, Any]
@@ -28,6 +28,6 @@ def address(stream: Stream, job: JobObject, kind: Kind) -> str:
     if url is None:
         raise Refused(
             f"{many.called(job)} cannot be watched: {printable(stream['readiness']['reason'])}",
-            hint=None if has_ended(job) else f"wait for it with: htdl wait {short_id(job)} --for ready",
+            hint=many.next_step(job),
         )
     return url

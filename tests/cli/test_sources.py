@@ -39,6 +39,11 @@ def test_a_pipe_gives_a_torrent_or_a_magnet() -> None:
     assert sources.read("-", io.BytesIO(b"magnet:?xt=1\n")) == {"source": "magnet:?xt=1"}
 
 
+def test_a_url_that_nobody_fetches_is_no_missing_file() -> None:
+    with pytest.raises(BadSource, match="cannot be fetched"):
+        sources.read("ftp://example.org/a.torrent", NOTHING)
+
+
 @pytest.mark.parametrize("data", [b"", b"x" * (sources.MAX_TORRENT_BYTES + 1)])
 def test_nothing_and_too_much_are_refused(tmp_path: Path, data: bytes) -> None:
     file = tmp_path / "x"

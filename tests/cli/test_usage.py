@@ -228,6 +228,19 @@ def _answer(listener: socket.socket, body: bytes) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
 
 
+def test_no_room_for_the_output_is_no_bug(daemon: Daemon) -> None:
+    with Path("/dev/full").open("w") as full:
+        told = subprocess.run(
+            [sys.executable, "-m", "htdl", "stats"],
+            env=daemon.env,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert told.returncode == 6
+    assert told.stderr.startswith("htdl: what is printed cannot be written")
+
+
 def test_a_reader_that_goes_away_is_no_error(daemon: Daemon) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "htdl", "stats"],

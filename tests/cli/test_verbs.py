@@ -239,6 +239,10 @@ def test_a_file_that_is_not_there_has_no_path(daemon: Daemon) -> None:
     shown = daemon.htdl("show", job_id, "--path")
     assert (shown.returncode, shown.stdout) == (1, "")
     assert "has no file yet" in shown.stderr
+    assert f"htdl wait {job_id[:8]} --for ready" in shown.stderr
+    daemon.client.cancel(job_id)
+    for verb in (["show", job_id, "--path"], ["url", job_id]):
+        assert f"htdl retry {job_id[:8]}" in daemon.htdl(*verb).stderr
 
 
 def test_remove_says_where_the_data_stay(daemon: Daemon, swarm: Swarm) -> None:
