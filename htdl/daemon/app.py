@@ -21,9 +21,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-import watchfiles
-
-from htdl import __version__, config, origins, paths
+from htdl import __version__, config, paths
 from htdl.api import listener
 from htdl.api.server import Controls, Server, VideoServer
 from htdl.config import Config
@@ -33,10 +31,11 @@ from htdl.core.metrics import Metrics
 from htdl.core.runner import Runner
 from htdl.core.service import Service
 from htdl.core.watch import Watch
-from htdl.daemon import folders, logs, systemd
+from htdl.daemon import background, folders, logs, systemd
+from htdl.daemon.configuration import Configuration
 from htdl.daemon.lock import Lock
 from htdl.daemon.reports import Reports
-from htdl.errors import BadConfig, HtdlError
+from htdl.errors import HtdlError
 from htdl.events import Bus
 from htdl.store import resume as resumes
 from htdl.store.db import Database
@@ -51,17 +50,16 @@ SAVE_SECONDS = 2.5  # of the five that a stop may take
 def main(config_path: Path, socket: Path, state_dir: Path, environ: Mapping[str, str] = os.environ) -> int:
     """Run until SIGTERM, SIGINT or a request to shut down.  Raises HtdlError when it cannot start."""
     config_path, socket, state_dir = config_path.absolute(), socket.absolute(), state_dir.absolute()
-    text = config.read(config_path, environ)
-    settings = config.load(text, environ, origin=str(config_path))
-    logs.set_up(settings.log, environ)
+    notifier = systemd.Notifier(environ)
+    configuration = Configuration(config_path, environ, notifier)
+    logs.set_up(configuration.now.log, environ)
     inherited = systemd.listening(environ, os.getpid())
     socket = Path(inherited.getsockname()) if inherited else socket
     os.chdir("/")  # keeps no file system from being unmounted
     _allow_many_files()
     sys.setswitchinterval(0.001)  # else the event loop waits 5 ms for a thread that is busy in Python
     with Lock(paths.lock(state_dir), socket):
-        found = origins.of(text, environ)
-        asyncio.run(Daemon(settings, found, config_path, socket, state_dir, environ, inherited).run())
+        asyncio.run(Daemon(configuration, notifier, socket, state_dir, environ, inherited).run())
     return 0
 
 
@@ -80,38 +78,32 @@ class _Threads(ThreadPoolExecutor):
 
 
 class Daemon:
-    """It answers at `socket`, on which systemd may listen already: that is `inherited`.  `found` is where the
-    settings come from.
-    """
+    """It answers at `socket`, on which systemd may listen already: that is `inherited`."""
 
     def __init__(
         self,
-        settings: Config,
-        found: dict[str, origins.Origin],
-        config_path: Path,
+        configuration: Configuration,
+        notifier: systemd.Notifier,
         socket: Path,
         state_dir: Path,
         environ: Mapping[str, str],
         inherited: sockets.socket | None,
     ) -> None:
-        self._settings = settings
+        self._configuration = configuration
+        self._notifier = notifier
         self._inherited = inherited
-        self._notifier = systemd.Notifier(environ)
-        self._config_path = config_path
         self._socket = socket
         self._state_dir = state_dir
         self._environ = environ
-        self._origins = found
         self._stopping = asyncio.Event()
         self._started = asyncio.Event()
-        self._hangup = asyncio.Event()  # one that comes while the parts start is not lost
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
         loop.set_default_executor(_Threads(thread_name_prefix="htdl"))
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop, number.name)
-        loop.add_signal_handler(signal.SIGHUP, self._hangup.set)
+        loop.add_signal_handler(signal.SIGHUP, self._configuration.hang_up)
         stop = asyncio.create_task(self._notifier.tell_stop(self._stopping))
         async with AsyncExitStack() as parts:
             await self._start(parts)
@@ -127,13 +119,14 @@ class Daemon:
         parts.callback(bus.close)
         book = Book(db, bus)
         self._engine = LibtorrentEngine(
-            self._settings.torrent, session_state=await db.run(resumes.get_session, DHT_STATE)
+            self._settings().torrent, session_state=await db.run(resumes.get_session, DHT_STATE)
         )
-        self._service = Service(self._settings, db, book, bus, self._engine, await _stream_secret(db))
+        self._service = Service(self._settings(), db, book, bus, self._engine, await _stream_secret(db))
         self._runner = Runner(book, self._service, self._engine, boot_id())
         self._service.last_tick_seconds = self._runner.last_tick_seconds
         self._metrics = self._measured(db, book, bus)
-        self._watch = Watch(self._service.add, lambda: self._settings.watch)
+        self._watch = Watch(self._service.add, lambda: self._settings().watch)
+        self._configuration.listener = self._take_over
 
         server = self._server()
         await server.start()
@@ -141,34 +134,34 @@ class Daemon:
         self._notifier.ready()
         self._notifier.status("loading the jobs")
         log.info("answering socket=%s pid=%d", self._socket, os.getpid())
-        videos = VideoServer(self._service, port=self._settings.stream.port)
+        videos = VideoServer(self._service, port=self._settings().stream.port)
         await videos.start()
         parts.push_async_callback(videos.stop)
         log.info("serving videos at=%s", self._service.links.base_url)
 
         await self._engine.start()
         parts.push_async_callback(self._stop_engine, db)
-        hooks = Hooks(db, book, bus, lambda: self._settings.hooks, self._environ)
-        await self._in_background(parts, hooks.run())
+        hooks = Hooks(db, book, bus, lambda: self._settings().hooks, self._environ)
+        background.begin(parts, hooks.run())
         await book.load()
         self._metrics.know(book.living.values())
         log.info("jobs loaded living=%d", len(book.living))
         parts.push_async_callback(self._save_all)
-        await self._in_background(parts, self._runner.run())
-        await self._in_background(parts, self._service.conversions.warm_up())
-        await self._in_background(parts, self._service.cleaner.run())
-        await self._in_background(parts, self._watch.run())
-        await self._in_background(parts, folders.notice(lambda: self._settings.watch.paths, self._watch.look))
-        await self._in_background(parts, self._watch_config())
-        await self._in_background(parts, self._heed_hangups())
+        background.begin(parts, self._runner.run())
+        background.begin(parts, self._service.conversions.warm_up())
+        background.begin(parts, self._service.cleaner.run())
+        background.begin(parts, self._watch.run())
+        background.begin(parts, folders.notice(lambda: self._settings().watch.paths, self._watch.look))
+        background.begin(parts, self._configuration.watch())
+        background.begin(parts, self._configuration.heed_hangups())
         reports = Reports(self._notifier, self._service.health, lambda: book.living.values())
-        await self._in_background(parts, reports.tell_status())
-        await self._in_background(parts, reports.feed_watchdog(self._environ))
+        background.begin(parts, reports.tell_status())
+        background.begin(parts, reports.feed_watchdog(self._environ))
         self._started.set()
 
     def _server(self) -> Server:
         """On the socket that systemd made, else on one of our own."""
-        group = listener.group_id(self._settings.daemon.socket_group)
+        group = listener.group_id(self._settings().daemon.socket_group)
         if self._inherited:
             if group is not None and group != listener.group_of(self._inherited):
                 log.warning("daemon.socket_group is not in effect: run htdl service install --system again")
@@ -178,7 +171,7 @@ class Daemon:
     def _measured(self, db: Database, book: Book, bus: Bus) -> Metrics:
         """What is counted, once each part tells of it."""
         service = self._service
-        metrics = Metrics(db, book, bus, lambda: self._settings, service.health, service.network)
+        metrics = Metrics(db, book, bus, self._settings, service.health, service.network)
         bus.observer = metrics.on_event
         db.observer = metrics.on_operation
         self._runner.observer = metrics.on_turn
@@ -198,22 +191,13 @@ class Daemon:
         except HtdlError as exc:  # a full disk, say; it is found again
             log.warning("the dht's state could not be saved: %s", exc)
 
-    async def _in_background(self, parts: AsyncExitStack, work: Any) -> None:
-        task = asyncio.create_task(work)
-
-        async def end() -> None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-        parts.push_async_callback(end)
-
     def _log_settings(self) -> None:
-        torrent, stream = self._settings.torrent, self._settings.stream
+        torrent, stream = self._settings().torrent, self._settings().stream
         log.info(
             "starting version=%s config=%s download_path=%s ports=%d-%d max_connections=%d dht=%s"
             " buffer_threshold=%g%%",
             __version__,
-            self._config_path,
+            self._configuration.path,
             torrent.download_path,
             torrent.port_range_start,
             torrent.port_range_end,
@@ -228,79 +212,34 @@ class Daemon:
 
     # --- configuration ---
 
+    def _settings(self) -> Config:
+        """Those that hold now."""
+        return self._configuration.now
+
     def _controls(self) -> Controls:
         return Controls(
-            reload=self.reload,
+            reload=self._reload,
             shutdown=lambda: self._stop("asked to"),
-            config=lambda: config.flat(self._settings),
-            origins=lambda: {
-                "file": str(self._config_path),
-                "values": origins.shown(config.flat(self._settings), self._origins),
-            },
+            config=lambda: config.flat(self._settings()),
+            origins=self._configuration.shown,
             log_level=logs.level,
             set_log_level=self._set_log_level,
-            metrics=lambda: self._metrics.text(),
+            metrics=self._metrics.text,
         )
 
     def _set_log_level(self, level: str) -> None:
         logs.set_level(level)
         log.log(logging.getLogger().level, "log level=%s", level)
 
-    async def reload(self) -> dict[str, Any]:
-        """Read the configuration again.  A faulty one changes nothing and raises BadConfig."""
-        await self._started.wait()  # the socket answers before the parts stand that take it over
-        self._notifier.reloading()
-        try:
-            return await self._reload()
-        finally:  # a faulty configuration leaves it as ready as it was
-            self._notifier.ready()
-
     async def _reload(self) -> dict[str, Any]:
-        text = await asyncio.to_thread(config.read, self._config_path, self._environ)
-        new = config.load(text, self._environ, origin=str(self._config_path))
-        self._origins = origins.of(text, self._environ)
-        changed = config.changed(self._settings, new)
-        needs_restart = [key for key in changed if key in config.NEEDS_RESTART]
-        if changed:
-            self._take_over(new)
-            log.info("configuration reloaded changed=%s", ",".join(changed))
-        for key in needs_restart:
-            log.warning("needs a restart to take effect: %s", key)
-        return {"changed": changed, "needs_restart": needs_restart}
+        await self._started.wait()  # the socket answers before the parts stand that take it over
+        return await self._configuration.reload()
 
     def _take_over(self, new: Config) -> None:
-        if new.log != self._settings.log:  # else a level that was set meanwhile stays
-            logs.apply(new.log, self._environ)
-        self._settings = self._service.config = new
+        self._service.config = new
         self._engine.apply(new.torrent)
         self._service.shelf.listener()
         self._watch.look()
-
-    async def _heed_hangups(self) -> None:
-        while True:
-            await self._hangup.wait()
-            self._hangup.clear()
-            await self._try_reload()
-
-    async def _try_reload(self) -> None:
-        try:
-            await self.reload()
-        except BadConfig as exc:
-            log.error("configuration kept as it was: %s", exc.message)
-
-    async def _watch_config(self) -> None:
-        """Reload when the file changes; its folder is watched, since editors put a new file in its place."""
-        folder, name = self._config_path.parent, self._config_path.name
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # for the file that is not there yet
-            changes = watchfiles.awatch(folder, recursive=False, watch_filter=None, yield_on_timeout=True)
-            is_sure = False  # that no change was missed between the first reading and the start of the watch
-            async for changed in changes:
-                if not is_sure or any(Path(path).name == name for _, path in changed):
-                    is_sure = True
-                    await self._try_reload()
-        except (OSError, RuntimeError) as exc:  # no inotify watches left, say
-            log.warning("configuration is not watched, use SIGHUP: %s", exc)
 
 
 async def _stream_secret(db: Database) -> bytes:
