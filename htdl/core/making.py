@@ -154,8 +154,10 @@ class Making:
             self._book.changed.set()
 
     async def write(self, some: Iterable[tuple[str, Work]]) -> None:
-        """The progress of all of these that run, in one transaction; each with its job's id."""
-        running = [(job_id, work.record) for job_id, work in some if work.candidate]
+        """The progress of all of these that run, in one transaction; each with its job's id.  Not of one that
+        is just noted: what it was before would be written over what it is now.
+        """
+        running = [(job_id, x.record) for job_id, x in some if x.candidate and not x.is_noted]
 
         def put(db: sqlite_utils.Database) -> None:
             for job_id, record in running:

@@ -49,6 +49,7 @@ class Work:
     written_at: float = 0.0
     used_bytes: int = 0  # that it takes on the disk while it is made
     found_bytes: int = 0  # that its result needs at least, once the disk was too full for it
+    is_noted: bool = False  # just now: the database is about to know more than `record`
 
 
 class Workshop:
@@ -136,7 +137,11 @@ class Workshop:
     async def note(self, job: Job, work: Work, **fields: Any) -> None:
         """In the database first, then in memory, then told."""
         record = replace(work.record, **fields, updated_at=self._book.now())
-        await self._db.run(rows.put, job.id, record)
+        work.is_noted = True
+        try:
+            await self._db.run(rows.put, job.id, record)
+        finally:
+            work.is_noted = False
         before, work.record = work.record, record
         self.observer(before, record)
         self._book.announce(Kind.CHANGED, self._book.living.get(job.id, job))

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from htdl.core import work
+from htdl.core.lanes import Candidate
 from htdl.jobs import Conversion, ConversionState, Job, State, Wanted
 from htdl.store import cache
 from htdl.torrent.api import Finished
 from tests.clips import clip
 from tests.core.examples import NOW, new_job, new_metadata
-from tests.core.world import World, running_world
+from tests.core.world import World, open_world, running_world
 from tests.daemon.converting import program, slow
 
 Settings = dict[str, object]
@@ -158,3 +159,17 @@ async def test_what_only_seeds_costs_no_look_at_the_database(tmp_path: Path) -> 
         await world.db.run(lambda db: db.conn.set_trace_callback(None))  # type: ignore[union-attr]
         assert not [x for x in asked if "conversions" in x]
         assert world.service.conversions._work == {}
+
+
+async def test_a_progress_that_is_written_meanwhile_takes_no_end_back(tmp_path: Path) -> None:
+    async with open_world(tmp_path) as world:
+        job, conversions = new_job(1), world.service.conversions
+        await world.put(job)
+        begun = Conversion(file_index=0, created_at=NOW, status=ConversionState.RUNNING, progress=90.0)
+        one = work.Work(begun, candidate=Candidate(job_id=job.id, file_index=0, encodes=True, is_whole=True))
+        ending = asyncio.create_task(conversions.shop.note(job, one, status=ConversionState.DONE))
+        await asyncio.sleep(0)  # its row is on its way
+        await conversions._making.write([(job.id, one)])
+        await ending
+        (row,) = await conversions.kept(job)
+    assert row.status is ConversionState.DONE
