@@ -45,7 +45,8 @@ class _Shortage:
 
 class Cleaner:
     """`in_use` says of a path whether somebody is watching what lies there, `needs` how many bytes on the
-    disk of the downloads are wanted, in turn.
+    disk of the downloads are wanted, in turn; both are asked on the event loop, where what they go through is
+    changed.
     """
 
     def __init__(
@@ -114,7 +115,7 @@ class Cleaner:
         """Remove what is to go now; returns what went.  Raises HtdlError when the database cannot be used."""
         config = self._config()
         rows, left = await self._look(config)
-        short = await asyncio.to_thread(self._shortage, config, list(left.values()))
+        short = await asyncio.to_thread(self._shortage, config, list(left.values()), self._needs())
         went: list[Removal] = []
         while removals := await asyncio.to_thread(self._decide, config, list(left.values()), short):
             for one in removals:
@@ -129,7 +130,7 @@ class Cleaner:
         config = self._config()
         _, left = await self._look(config)
         videos = list(left.values())
-        short = await asyncio.to_thread(self._shortage, config, videos)
+        short = await asyncio.to_thread(self._shortage, config, videos, self._needs())
         return cleaning.holding(videos, await asyncio.to_thread(self._decide, config, videos, short))
 
     async def _look(self, config: Config) -> tuple[Rows, dict[str, Kept]]:
@@ -138,10 +139,10 @@ class Cleaner:
         found = await asyncio.to_thread(keeping.find, rows, config, self._busy())
         return rows, {x.path: replace(x, in_use=True) if self._in_use(x.path) else x for x in found}
 
-    def _shortage(self, config: Config, videos: Sequence[Kept]) -> _Shortage:
+    def _shortage(self, config: Config, videos: Sequence[Kept], needs: Sequence[int]) -> _Shortage:
         """As it is before anything goes: some file systems take their time to free what was removed."""
         disk = admission.device(config.torrent.download_path)
-        missing = cleaning.missing_bytes(videos, self._room(), self._needs(), disk)
+        missing = cleaning.missing_bytes(videos, self._room(), needs, disk)
         return _Shortage(disk, missing, cleaning.used_on(videos, disk))
 
     def _decide(self, config: Config, videos: Sequence[Kept], short: _Shortage) -> list[Removal]:

@@ -49,6 +49,7 @@ class Cache:
         )
 
     def needs(self) -> list[int]:
+        assert asyncio.get_running_loop(), "asked in a thread, while what it goes through is changed"
         return [] if self.lacking is None else [free_bytes(self.base) + self.lacking]
 
     @property
