@@ -11,6 +11,7 @@ from htdl.media.probe import Stream
 MP4, WEBM = "mp4", "webm"
 
 SUFFIXES = {MP4: ".mp4", WEBM: ".webm"}
+_FORMATS = {MP4: "MP4", WEBM: "WebM"}  # for people
 CONTAINERS = {  # as ffprobe names them; Matroska and WebM are one to it, and to the browsers that play either
     "mov,mp4,m4a,3gp,3g2,mj2": MP4,
     "matroska,webm": WEBM,
@@ -70,7 +71,7 @@ def picture_fault(stream: Stream, container: str) -> str | None:
     codec, what = stream.codec, name(stream.codec)
     if codec not in VIDEO[container]:
         playable = any(codec in codecs for codecs in VIDEO.values())
-        where = f"in {container.upper()}" if playable else "in every browser"
+        where = f"in {_FORMATS[container]}" if playable else "in every browser"
         return f"{what} does not play {where}"
     if stream.pixel_format not in _PIXELS[codec]:
         return f"{what} in {_depth(stream.pixel_format)} does not play in every browser"
