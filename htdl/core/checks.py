@@ -27,6 +27,7 @@ QUEUE_SECONDS = 30.0  # without a look at the queue are too many
 ALL_MADE = 99.9  # percent
 PATIENCE_TIMES = 4  # as long as conversion.stall_seconds, after which one that stands still is ended
 _RESTART = "restart the daemon: htdl daemon stop, then htdl daemon start"
+SILENT_HINT = f"is a disk hanging? {_RESTART}"
 
 Found = tuple[str, str]
 """OK or what is wrong, and what else is worth knowing."""
@@ -55,7 +56,7 @@ class Checks:
     async def health(self, config: Config, last_tick_seconds: Callable[[], float] | None) -> Health:
         engine, port = await self._torrents()
         found: dict[str, Found] = {
-            "disk": _disk(config),
+            "disk": await asyncio.to_thread(_disk, config),
             "engine": engine,
             "database": (await self._writable(), ""),
             "queue": (_queue(last_tick_seconds() if last_tick_seconds else 0.0), ""),
@@ -88,8 +89,7 @@ class Checks:
         except HtdlError as exc:
             return (_words(exc), ""), (OK, "")
         if seen is None:
-            words = f"libtorrent has not answered for {ENGINE_SECONDS:g} s: is a disk hanging? {_RESTART}"
-            return (words, ""), (OK, "")
+            return (f"{silent()}: {SILENT_HINT}", ""), (OK, "")
         return (OK, f"{seen.peers} peers connected"), _port(seen, self._engine.trouble())
 
     async def _writable(self) -> str:
@@ -152,6 +152,11 @@ class Lanes:
             for key, progress in running.items()
         }
         return next((key[0] for key, x in self._steps.items() if now - x.at >= seconds), None)
+
+
+def silent() -> str:
+    """What is wrong with an engine of which nothing is heard."""
+    return f"libtorrent has not answered for {ENGINE_SECONDS:g} s"
 
 
 def _disk(config: Config) -> Found:

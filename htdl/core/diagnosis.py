@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import monotonic
 
 from htdl.config import Config
-from htdl.core import codecs, machine, places, ports, reach, symptoms
+from htdl.core import checks, codecs, machine, places, ports, reach, symptoms
 from htdl.core.book import Book
 from htdl.core.limiting import Limiting
 from htdl.core.links import Links
@@ -22,7 +22,7 @@ from htdl.jobs import Finding, Job, JobQuery, Level, SpeedLimits, State
 from htdl.store import jobs as rows
 from htdl.store import soundness
 from htdl.store.db import Database
-from htdl.torrent.api import Engine
+from htdl.torrent.api import Engine, Network
 
 DISK_SECONDS = 10.0  # for a folder to answer
 DATABASE_SECONDS = 20.0  # to read the database through
@@ -37,34 +37,29 @@ async def of_machine(
     """Folders, room, database, ffmpeg, clock and limits: for a daemon with this configuration."""
     named = places.folders(config, database.parent)
     wal = database.with_name(f"{database.name}-wal")
-    folders, disks, sound, tools = await asyncio.gather(
+    steady = clock or machine.Clock()
+    folders, disks, sound, tools, times, hooks = await asyncio.gather(
         patiently("folders", lambda: places.look(named)),
         patiently("space", lambda: list(places.disks(config, named))),
-        _database(database),
+        patiently("database", lambda: [_database(database)], DATABASE_SECONDS + DISK_SECONDS),
         codecs.look(config.conversion),
+        patiently("clock", lambda: [steady.look(machine.newest(database, wal, Path(__file__)))]),
+        patiently("hooks", lambda: list(machine.programs(config.hooks))),
     )
-    written = machine.newest(database, wal, Path(__file__))
-    clock = clock or machine.Clock()
     held = symptoms.of_limits(limits or symptoms.configured(config))
     files = machine.open_files(config.torrent.max_connections)
-    return [
-        *folders,
-        *disks,
-        sound,
-        *tools,
-        clock.look(written),
-        held,
-        files,
-        *machine.programs(config.hooks),
-    ]
+    return [*folders, *disks, *sound, *tools, *times, held, files, *hooks]
 
 
 class Doctor:
+    """`network` is `Checks.network`, which waits for no engine that hangs."""
+
     def __init__(
         self,
         db: Database,
         book: Book,
         engine: Engine,
+        network: Callable[[], Awaitable[Network | None]],
         links: Links,
         limiting: Limiting,
         config: Callable[[], Config],
@@ -72,6 +67,7 @@ class Doctor:
         self._db = db
         self._book = book
         self._engine = engine
+        self._ask_engine = network
         self._links = links
         self._limiting = limiting
         self._config = config
@@ -95,7 +91,9 @@ class Doctor:
         return [*found, *await self._network(config), await self._videos(config), *await self._jobs(config)]
 
     async def _network(self, config: Config) -> list[Finding]:
-        seen = await self._engine.network()
+        seen = await self._ask_engine()
+        if seen is None:
+            return [Finding("engine", Level.FAIL, checks.silent(), checks.SILENT_HINT)]
         first, last = config.torrent.port_range_start, config.torrent.port_range_end
         holders = {}
         if seen.port != first:
@@ -134,13 +132,13 @@ def _is_there(path: str | Path) -> bool:
     return os.path.exists(path)  # noqa: PTH110 - Path's raises where we may not look
 
 
-async def _database(path: Path) -> Finding:
-    """Read through beside its daemon, which goes on meanwhile."""
+def _database(path: Path) -> Finding:
+    """Read through beside its daemon, which goes on meanwhile.  Blocks."""
     if not _is_there(path):
         return Finding("database", Level.OK, f"none yet; it will be {path}")
     deadline = monotonic() + DATABASE_SECONDS
     try:
-        wrong = await asyncio.to_thread(soundness.look, path, lambda: monotonic() < deadline)
+        wrong = soundness.look(path, lambda: monotonic() < deadline)
     except TimeoutError:
         return Finding("database", Level.OK, f"too large to be read through in {DATABASE_SECONDS:.0f} s")
     if wrong:

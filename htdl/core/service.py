@@ -82,9 +82,9 @@ class Service:
         self.shelf.listener = self.cleaner.look
         self._checks = Checks(db, book, engine, self.conversions.of)
         self.limiting = Limiting(db, book, engine, lambda: self.config)
-        self._doctor = Doctor(db, book, engine, self.links, self.limiting, lambda: self.config)
-        self._changing = Changing(book, engine)
         self.network = self._checks.network
+        self._doctor = Doctor(db, book, engine, self.network, self.links, self.limiting, lambda: self.config)
+        self._changing = Changing(book, engine)
         self._adding = Adding(db, book, engine, lambda: self.config)
         self.views = Views(db, book, self.streams, self.links, self.conversions, self.subtitling, self.live)
         # the questions about jobs, under one roof with the verbs
@@ -119,7 +119,7 @@ class Service:
             self._book.living.values(),
             await self.cleaner.holding(),
             cache_max_bytes=int(self.config.cache.max_size),  # msgspec takes no subclass of int
-            disk_free_bytes=admission.free_bytes(self.config.torrent.download_path),
+            disk_free_bytes=await asyncio.to_thread(admission.free_bytes, self.config.torrent.download_path),
             uptime_seconds=monotonic() - self._started,
         )
 

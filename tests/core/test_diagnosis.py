@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sqlite3
 import subprocess
@@ -16,10 +17,11 @@ import pytest
 
 from htdl import config
 from htdl.config import Config
-from htdl.core import codecs, diagnosis, machine, places, ports, reach, symptoms
+from htdl.core import checks, codecs, diagnosis, machine, places, ports, reach, symptoms
 from htdl.jobs import Blocked, Finding, Job, Level, SpeedLimit, State
 from htdl.store import soundness
 from htdl.torrent.api import Network
+from tests.core.world import running_world
 from tests.tools import require
 
 SEEN = Network(
@@ -250,6 +252,27 @@ def test_a_database_that_is_not_ours_is_told(tmp_path: Path, number: int | None,
         db.execute(f"INSERT INTO {'schema_migrations' if number else 'recipes'} VALUES (?)", [number])
         db.commit()
     assert words in (soundness.look(path, lambda: True) or "")
+
+
+async def test_an_engine_that_hangs_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "ENGINE_SECONDS", 0.05)
+    async with running_world(tmp_path) as world:
+        world.engine.may_go_on.clear()
+        (one,) = [x for x in await world.service.doctor() if x.name == "engine"]
+        world.engine.may_go_on.set()
+    assert (one.level, "has not answered" in one.words) == (Level.FAIL, True)
+
+
+async def test_a_database_on_a_disk_that_hangs_is_a_finding(
+    settings: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(diagnosis, "DATABASE_SECONDS", 0.05)
+    monkeypatch.setattr(diagnosis, "DISK_SECONDS", 0.05)
+    os.mkfifo(path := tmp_path / "htdl.db")  # to open it waits until somebody writes
+    found = await diagnosis.of_machine(settings, path)
+    os.close(os.open(path, os.O_WRONLY))  # lets its thread go
+    (one,) = [x for x in found if x.name == "database"]
+    assert (one.level, "has not answered" in one.words) == (Level.FAIL, True)
 
 
 async def test_a_disk_that_hangs_is_a_finding() -> None:
