@@ -19,6 +19,7 @@ import click
 from htdl.cli import background, clip, units, watch
 from htdl.cli.app import App
 from htdl.cli.options import examples
+from htdl.cli.output import is_terminal
 from htdl.errors import HtdlError, NoDaemon
 
 CLIP_SECONDS = 12.0
@@ -78,12 +79,12 @@ def _private(app: App, home: Path) -> App:
 def _show(app: App, home: Path, keep: bool) -> int:
     source = home / "seed" / "htdl demo.avi"
     source.parent.mkdir()
-    _step(f"making a video of {CLIP_SECONDS:.0f} s")
+    step(f"making a video of {CLIP_SECONDS:.0f} s")
     size = clip.write(source, CLIP_SECONDS)
     with _seeding(source) as magnet:
-        _step(f"seeding its {units.size(size)} from a process of its own")
+        step(f"seeding its {units.size(size)} from a process of its own")
         with _daemon(app):
-            _step(f"htdl add '{magnet[:60]}…' --watch")
+            step(f"htdl add '{magnet[:60]}…' --watch")
             job = app.call("POST", "/jobs", {"source": magnet})
             code = watch.follow(app, [job["id"]], as_json=False)
             return code or _verify(app.job(job["id"]), source, keep)
@@ -130,9 +131,9 @@ def _verify(job: dict[str, Any], source: Path, keep: bool) -> int:
     if _sha256(result) != _sha256(source):
         raise HtdlError(f"{result} differs from what was seeded", hint="this is a bug; please report it")
     removed = "" if keep else "  (removed now; keep it with --keep)"
-    _step(f"verified, byte for byte: {result}{removed}")
+    step(f"verified, byte for byte: {result}{removed}")
     if made := job["files"][0]["output"]:
-        _step(f"converted, for every browser: {made}{removed}")
+        step(f"converted, for every browser: {made}{removed}")
     click.echo("\nNow the real thing:  htdl add 'magnet:?xt=urn:btih:…' --watch")
     return 0
 
@@ -142,6 +143,9 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _step(text: str) -> None:
-    click.secho("==> ", fg="cyan", bold=True, nl=False)
-    click.echo(text)
+def step(text: str) -> None:
+    """One line that says what is done now."""
+    mark = "==> "
+    if is_terminal():
+        mark = click.style(mark, fg=None if os.environ.get("NO_COLOR") else "cyan", bold=True)
+    click.echo(mark + text)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import os
 import re
 import signal
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from htdl.cli import demo
 from tests.waiting import until
 
 
@@ -55,21 +57,47 @@ def test_keep_leaves_the_video_and_its_daemon_ends(tmp_path: Path) -> None:
     assert "stopped pid=" in (home / "state" / "daemon.log").read_text()
 
 
+class Terminal(io.StringIO):
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("asked", "drawn"),
+    [
+        ({"TERM": "xterm"}, "\x1b[36m\x1b[1m==> \x1b[0m"),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, "\x1b[1m==> \x1b[0m"),
+        ({"TERM": "dumb"}, "==> "),
+    ],
+)
+def test_it_is_as_colourful_as_asked(
+    asked: dict[str, str], drawn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout", Terminal())
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name, value in asked.items():
+        monkeypatch.setenv(name, value)
+    demo.step("begin")
+    assert sys.stdout.getvalue() == f"{drawn}begin\n"  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_it_still_leaves_nothing(tmp_path: Path, number: int) -> None:
-    demo = subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-m", "htdl", "demo"],
         env=environment(tmp_path),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
-    assert demo.stdout
-    for line in demo.stdout:
+    assert process.stdout
+    for line in process.stdout:
         if b"%" in line:
             break
-    os.killpg(demo.pid, number)  # as a terminal does it: the seeder hears it too
-    demo.stdout.read()
-    assert demo.wait(20) != 0
-    demo.stdout.close()
+    os.killpg(process.pid, number)  # as a terminal does it: the seeder hears it too
+    process.stdout.read()
+    assert process.wait(20) != 0
+    process.stdout.close()
     until(lambda: left(tmp_path) == [], what="the temp folder is empty")
