@@ -107,7 +107,8 @@ def reload(app: App, as_json: bool) -> None:
     if as_json:
         click.echo(json_text(told))
         return
-    click.echo(f"changed: {', '.join(told['changed'])}" if told["changed"] else "nothing has changed")
+    changed = ", ".join(told["changed"])  # nothing of a file that it has seen change, and read by itself
+    click.echo(f"changed: {changed}" if changed else "nothing has changed since it was last read")
     if told["needs_restart"]:
         click.echo(f"only after a restart: {', '.join(told['needs_restart'])}")
 

@@ -180,7 +180,7 @@ def _job_lines(job: JobObject, columns: Sequence[Column], width: int) -> list[Te
 
 def _detail(label: str, value: str, label_width: int, width: int) -> list[Text]:
     margin = (label.ljust(label_width), FAINT)
-    if label in details.UNBROKEN:
+    if label in details.UNBROKEN or " " not in value:
         return [_unbroken(Text.assemble(margin, value))]
     first, *more = _wrapped(value, width - label_width)
     return [Text.assemble(margin, first), *(Text(" " * label_width + x) for x in more)]

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from htdl.cli import details, tables
 from htdl.cli.bars import bar
-from tests.cli.objects import job
+from tests.cli.objects import ID, job
 
 NAMES = [
     "Sintel.mkv",
@@ -150,6 +150,10 @@ def test_a_long_value_goes_on_below_itself() -> None:
     below = lines[begin + 1 : begin + 4]
     assert all(x[:margin].isspace() and not x[margin].isspace() for x in below)
     assert all(cell_len(x) <= 60 for x in lines)
+
+
+def test_an_id_is_never_cut() -> None:
+    assert any(x.endswith(ID) for x in drawn_apart(tables.job_details(job(), 40), 40))
 
 
 def test_a_url_stands_beside_its_label() -> None:

@@ -330,7 +330,7 @@ def test_the_daemon_says_how_it_is(daemon: Daemon) -> None:
     assert (told["ok"], told["pid"]) == (True, daemon.process.pid)
     assert f"pid {daemon.process.pid}" in daemon.htdl("daemon", "status").stdout
     assert daemon.htdl("daemon", "start").stdout == "the daemon runs already\n"
-    assert daemon.htdl("daemon", "reload").stdout == "nothing has changed\n"
+    assert daemon.htdl("daemon", "reload").stdout == "nothing has changed since it was last read\n"
     assert "torrent.max_connections = 200" in daemon.htdl("config", "show").stdout
 
 

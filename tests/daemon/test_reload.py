@@ -70,7 +70,7 @@ def test_what_changed_is_told_and_what_needs_a_restart(make_daemon: Make) -> Non
     assert told.stdout == (
         "changed: torrent.max_active_downloads, stream.port\nonly after a restart: stream.port\n"
     )
-    assert daemon.htdl("daemon", "reload").stdout == "nothing has changed\n"
+    assert daemon.htdl("daemon", "reload").stdout == "nothing has changed since it was last read\n"
 
 
 def test_a_faulty_file_changes_nothing_and_is_told(make_daemon: Make) -> None:
