@@ -20,16 +20,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from htdl import wire
 from htdl.connection import NOWHERE, Connection, Place
-from htdl.errors import (
-    HtdlError,
-    NoSuchJob,
-    Refused,
-)
+from htdl.errors import HtdlError, NoSuchJob, Refused
 from htdl.events import Kind
 from htdl.jobs import (
     AddRequest,
@@ -46,9 +42,6 @@ from htdl.jobs import (
 )
 from htdl.reached import Until, end_of, is_reached
 from htdl.wire import JobInfo
-
-if TYPE_CHECKING:
-    pass
 
 ProgressCallback = Callable[[str, int, int, int], None]
 """Called with job id, progress 0-100, speed in bytes a second, ETA in seconds (-1 unknown)."""

@@ -55,8 +55,11 @@ _STATUS: dict[type[errors.HtdlError], int] = {
     errors.JobFailed: 500,
     errors.HtdlError: 500,
 }
-_BY_CODE = {kind.code: kind for kind in _STATUS} | dict.fromkeys(
-    ("bad_media", "no_ffmpeg"), errors.ConversionFailed
+_NO_ROUTE = ("no_such_route", "method_not_allowed")  # a verb that the daemon does not have
+_BY_CODE = (
+    {kind.code: kind for kind in _STATUS}
+    | dict.fromkeys(("bad_media", "no_ffmpeg"), errors.ConversionFailed)
+    | dict.fromkeys(_NO_ROUTE, errors.BadRequest)
 )
 _BY_STATUS = {
     400: errors.BadRequest,
@@ -101,9 +104,11 @@ def error_from(status: int, body: Any) -> errors.HtdlError:
     inner = body.get("error") if isinstance(body, dict) else None
     if not isinstance(inner, dict):
         return errors.HtdlError(f"the daemon answered {status} without saying why")
-    code = str(inner.get("code", ""))
+    code, hint = str(inner.get("code", "")), inner.get("hint")
+    if code in _NO_ROUTE:
+        hint = hint or "the daemon is of another version: `htdl daemon stop`, then `htdl daemon start`"
     kind = _BY_CODE.get(code) or _BY_STATUS.get(status, errors.HtdlError)
-    return kind(str(inner.get("message", "")), hint=inner.get("hint"), code=code or None)
+    return kind(str(inner.get("message", "")), hint=hint, code=code or None)
 
 
 def job_object(view: JobView) -> dict[str, Any]:
@@ -177,9 +182,9 @@ def stream_info(fields: Mapping[str, Any]) -> StreamInfo:
 
 
 def finding(fields: Mapping[str, Any]) -> Finding:
-    """A Finding back again from its JSON."""
+    """A Finding back again from its JSON; a level that only a newer daemon knows is a warning."""
     own = known(Finding, fields)
-    own["level"] = Level(own["level"])
+    own["level"] = Level(own["level"]) if own["level"] in list(Level) else Level.WARN
     return Finding(**own)
 
 

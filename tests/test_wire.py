@@ -12,7 +12,20 @@ from hypothesis import strategies as st
 
 from htdl import errors, wire
 from htdl.events import Event, Kind
-from htdl.jobs import Blocked, Job, JobFile, JobView, Readiness, State, StreamInfo, SubtitleLink, Wanted, Wish
+from htdl.jobs import (
+    Blocked,
+    Finding,
+    Job,
+    JobFile,
+    JobView,
+    Level,
+    Readiness,
+    State,
+    StreamInfo,
+    SubtitleLink,
+    Wanted,
+    Wish,
+)
 
 JOB = Job(
     id="0b7e",
@@ -73,6 +86,19 @@ def test_a_job_s_object_names_every_column_and_what_hangs_on_it() -> None:
         "subtitles",
         "queue_position",
     }
+
+
+def test_a_finding_of_a_newer_daemon_is_told() -> None:
+    told = {"name": "moon", "level": "eclipse", "words": "it is dark", "colour": "red"}
+    assert wire.finding(told) == Finding("moon", Level.WARN, "it is dark")
+
+
+@pytest.mark.parametrize("status", [404, 405])
+def test_a_verb_that_another_daemon_does_not_have_is_no_missing_job(status: int) -> None:
+    code = {404: "no_such_route", 405: "method_not_allowed"}[status]
+    error = wire.error_from(status, {"error": {"code": code, "message": "nothing is there", "hint": None}})
+    assert type(error) is errors.BadRequest
+    assert "of another version" in (error.hint or "")
 
 
 def test_what_a_newer_daemon_adds_is_left_out() -> None:

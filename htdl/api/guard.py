@@ -110,8 +110,7 @@ def _from_http(request: web.Request, exc: web.HTTPException, failure: Failure) -
         408: "the request took too long to arrive",
         413: f"the request is larger than {wire.MAX_REQUEST_BYTES} bytes",
     }
-    kind = Refused if exc.status == 405 else BadRequest
-    error = kind(words.get(exc.status, exc.reason), code=_CODES.get(exc.status))
+    error = BadRequest(words.get(exc.status, exc.reason), code=_CODES.get(exc.status))
     allow = {"Allow": exc.headers["Allow"]} if "Allow" in exc.headers else None
     return failure(error, status=exc.status, headers=allow)
 
