@@ -70,8 +70,11 @@ class _Lines(logging.Formatter):
         self._is_journal = is_journal
 
     def format(self, record: logging.LogRecord) -> str:
-        line = self._line(record)
-        return f"<{_PRIORITY.get(record.levelno, 6)}>{line}" if self._is_journal else line
+        text = self._line(record)
+        if not self._is_journal:
+            return text
+        priority = f"<{_PRIORITY.get(record.levelno, 6)}>"
+        return "\n".join(priority + line for line in text.split("\n"))  # the journal takes each for its own
 
     def _line(self, record: logging.LogRecord) -> str:
         job, message = _job_of(record), harmless(record.getMessage())

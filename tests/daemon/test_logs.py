@@ -88,6 +88,20 @@ def test_under_systemd_it_has_the_priority_and_no_time(written: Written) -> None
         assert line.startswith(f"<4>{rest}")
 
 
+def test_under_systemd_each_line_of_a_trace_has_the_priority(written: Written) -> None:
+    """The journal takes each line for one of its own: without it, those of a trace would be of no weight."""
+
+    def fail() -> None:
+        try:
+            raise ValueError("first\nsecond")
+        except ValueError:
+            log.exception("failed")
+
+    lines = written(fail, environ={"JOURNAL_STREAM": "8:1"})
+    assert lines[-1] == "<3>  second"
+    assert all(x.startswith("<3>") for x in lines)
+
+
 def test_what_is_logged_for_a_job_carries_its_id(written: Written) -> None:
     def work() -> None:
         with about.job(ID):
