@@ -65,9 +65,15 @@ def group_id(name: str) -> int | None:
 def group_of(sock: socket.socket) -> int | None:
     """The group that whoever made this socket lets connect; None where that is nobody.
 
-    Raises BadConfig where everybody may.
+    Raises BadConfig where everybody may, and where its file has gone.
     """
-    status = Path(sock.getsockname()).stat()
+    try:
+        status = Path(sock.getsockname()).stat()
+    except OSError as exc:
+        raise BadConfig(
+            f"the socket {sock.getsockname()} is not there any more: {exc.strerror}",
+            hint="its unit makes it anew: systemctl restart htdl.socket",
+        ) from exc
     if status.st_mode & stat.S_IWOTH:
         raise BadConfig(
             f"everybody may use the socket {sock.getsockname()}",

@@ -101,18 +101,27 @@ def listening(environ: Mapping[str, str], pid: int) -> socket.socket | None:
     if count != "1":
         names = environ.get("LISTEN_FDNAMES", "")
         raise _faulty(f"{count or 'no'} sockets ({names})" if names else f"{count or 'no'} sockets")
-    os.set_inheritable(FIRST_DESCRIPTOR, False)  # ffmpeg shall not hold it
-    if not stat.S_ISSOCK(os.fstat(FIRST_DESCRIPTOR).st_mode):
+    try:
+        os.set_inheritable(FIRST_DESCRIPTOR, False)  # ffmpeg shall not hold it
+        is_socket = stat.S_ISSOCK(os.fstat(FIRST_DESCRIPTOR).st_mode)
+    except OSError as exc:
+        raise _faulty("a descriptor that is closed") from exc
+    if not is_socket:
         raise _faulty("a file that is no socket")
     sock = socket.socket(fileno=FIRST_DESCRIPTOR)
-    if sock.family != socket.AF_UNIX or sock.type != socket.SOCK_STREAM or not _listens(sock):
+    if fault := _fault_of(sock):
         sock.detach()
-        raise _faulty(f"a socket of another kind ({sock.family.name}, {sock.type.name})")
+        raise _faulty(fault)
     return sock
 
 
-def _listens(sock: socket.socket) -> bool:
-    return bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+def _fault_of(sock: socket.socket) -> str | None:
+    """What else than a listening Unix stream socket with a path it is."""
+    listens = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    if sock.family != socket.AF_UNIX or sock.type != socket.SOCK_STREAM or not listens:
+        return f"a socket of another kind ({sock.family.name}, {sock.type.name})"
+    # unix(7): the name of one in the abstract namespace is bytes, and has no mode that keeps others out
+    return None if os.fsdecode(sock.getsockname()).startswith("/") else "a socket without a path"
 
 
 def _faulty(given: str) -> BadConfig:

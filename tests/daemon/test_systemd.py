@@ -131,6 +131,14 @@ def test_a_socket_of_another_kind_is_refused(supervisor: Supervisor) -> None:
     assert "systemd passed a socket of another kind (AF_INET, SOCK_STREAM)" in supervisor.daemon.log()
 
 
+def test_a_socket_that_everybody_may_name_is_refused(supervisor: Supervisor) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as abstract:
+        abstract.bind(f"\0htdl-test-{os.getpid()}")
+        abstract.listen()
+        assert supervisor.launch(abstract).wait(30) == 2
+    assert "systemd passed a socket without a path" in supervisor.daemon.log()
+
+
 def test_two_sockets_are_refused(supervisor: Supervisor) -> None:
     assert supervisor.launch(supervisor.listener, LISTEN_FDS="2", LISTEN_FDNAMES="a:b").wait(30) == 2
     assert "systemd passed 2 sockets (a:b)" in supervisor.daemon.log()
@@ -140,6 +148,12 @@ def test_a_socket_for_everybody_is_refused(supervisor: Supervisor) -> None:
     supervisor.daemon.socket.chmod(0o666)
     assert supervisor.launch(supervisor.listener).wait(30) == 2
     assert "everybody may use the socket" in supervisor.daemon.log()
+
+
+def test_a_socket_whose_file_has_gone_is_refused(supervisor: Supervisor) -> None:
+    supervisor.daemon.socket.unlink()
+    assert supervisor.launch(supervisor.listener).wait(30) == 2
+    assert "is not there any more" in supervisor.daemon.log()
 
 
 def test_with_systemds_own_activation(tmp_path: Path) -> None:
