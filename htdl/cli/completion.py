@@ -35,8 +35,8 @@ FILES = {"bash": "htdl.bash", "zsh": "_htdl", "fish": "htdl.fish"}
 def command(ctx: click.Context, shell: str, typed: tuple[str, ...]) -> None:
     """Print what makes SHELL complete htdl's verbs, options, downloads and files.
 
-    An installed package has put it where each shell looks; this is for those that look elsewhere.  With
-    WORDs it says what may stand in place of the last one, which is what the shell asks.
+    An installed package has put it where each shell looks; this is for those that look elsewhere.  WORDs
+    are for what it prints, which asks with them what may stand in place of the last one.
     """
     if not typed:
         click.echo(script(shell), nl=False)
@@ -79,8 +79,8 @@ def answer(group: click.Group, shell: str, typed: Sequence[str]) -> list[str]:
         word = split(word)[1]
     found = complete.reply(group, before[1:], word)
     option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
-    lead = option + equals if shell == "fish" else ""
-    kept = _kept(value, *typed) if shell == "bash" and len(typed) > 1 else ""
+    lead = option + equals if shell == "fish" and equals else ""
+    kept = _kept(value, typed[0], typed[-1]) if shell == "bash" and len(typed) > 1 else ""
     cut = [(text.removeprefix(kept), says) for text, says in found.words if text.startswith(kept)]
     return [found.files, *(f"{lead}{text}\t{says}" for text, says in cut)]
 

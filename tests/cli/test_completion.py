@@ -91,6 +91,13 @@ def test_nonsense_offers_nothing() -> None:
         assert complete.reply(command, line[:-1], line[-1]).words == ()
 
 
+def test_more_words_than_bash_gives_are_no_bug() -> None:
+    assert completion.answer(command, "bash", ["htdl pau", "left over", "pau"]) == [
+        "",
+        "pause\tLet downloads stand still.",
+    ]
+
+
 def test_the_kinds_of_files() -> None:
     assert complete.reply(command, ["add"], "x") == Reply(files="torrents")
     assert complete.reply(command, ["--config"], "x") == Reply(files="files")
@@ -340,3 +347,5 @@ def test_fish(odd: Daemon) -> None:
     assert offered("htdl add my") == ["my series.torrent"]
     assert offered("htdl url series-1 --file=b") == ["--file=b: 'c'.mkv\tfile 1"]
     assert offered('htdl url series-1 --file "b') == ["b: 'c'.mkv\tfile 1"]
+    assert offered("htdl daemon status --js") == ["--json\tPrint JSON, for programs."]
+    assert offered("htdl daemon status --")[0] == "--json\tPrint JSON, for programs."
