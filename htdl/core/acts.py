@@ -183,16 +183,16 @@ class Acts:
                 fields |= {"done_bytes": 0, "progress": 0}
         kind = Kind.CHANGED if job.has_ended else Kind.CANCELLED
         await self._book.change(job.id, kind, files=files, resume=resume, **fields)
-        self._forget(job)
+        self.forget(job.id)
         log.info("cancelled job=%s data=%s", job.id, "removed" if job.delete_data else "kept")
 
     async def convert(self, job: Job, action: Any) -> None:
         if moved := await self._ending.convert(job):
-            self._forget(moved)
+            self.forget(moved.id)
 
     async def complete(self, job: Job, action: Any) -> None:
         if moved := await self._ending.complete(job):
-            self._forget(moved)
+            self.forget(moved.id)
 
     async def fail(self, job: Job, action: schedule.Fail) -> None:
         await self._let_go(
@@ -215,16 +215,18 @@ class Acts:
         if blob := await self._engine.remove(job.id):
             self._unwritten[job.id] = self._saves.resume(job, blob)
         await self._book.change(job.id, kind, resume=self._unwritten.get(job.id), **(STILL | fields))
-        self._forget(job)
+        self.forget(job.id)
 
-    def _forget(self, job: Job) -> None:
-        self._findings.forget(job.id)
-        self._service.streams.leave(job.id)
-        self._unwritten.pop(job.id, None)
-        if job.id not in self._book.living:
-            self._saves.forget(job.id)
-            self._telling.forget(job.id)
-            self._ending.forget(job.id)
+    def forget(self, job_id: str) -> None:
+        """Its torrent was let go."""
+        self._findings.forget(job_id)
+        self._service.streams.leave(job_id)
+        self._unwritten.pop(job_id, None)
+        if job_id not in self._book.living:
+            self._findings.drop(job_id)
+            self._saves.forget(job_id)
+            self._telling.forget(job_id)
+            self._ending.forget(job_id)
 
 
 _ACTS: dict[type[schedule.Action], Callable[[Acts, Job, Any], Awaitable[None]]] = {

@@ -51,6 +51,10 @@ class Findings:
         if finding and finding.no_room_at is not None:
             self.of(job_id).no_room_at = finding.no_room_at
 
+    def drop(self, job_id: str) -> None:
+        """All of it: the job has ended."""
+        self._by_job.pop(job_id, None)
+
     def found_no_room(self, job_id: str) -> None:
         self.of(job_id).no_room_at = self._clock()
 

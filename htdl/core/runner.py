@@ -87,10 +87,12 @@ class Runner:
     async def stop(self) -> None:
         """Save everything once more; call after `run` was cancelled."""
         self._chores.cancel()
-        await self._book.flush(await self._saves.taken(self._engine.held()))
-        await self._service.live.stop()
-        await self._service.conversions.stop()
-        await self._service.subtitling.stop()
+        try:
+            await self._book.flush(await self._saves.taken(self._engine.held()))
+        finally:  # a full disk, say: what runs is ended all the same
+            await self._service.live.stop()
+            await self._service.conversions.stop()
+            await self._service.subtitling.stop()
 
     async def _wait(self) -> None:
         due = self._last_tick + TICK_SECONDS - self._clock()
@@ -236,6 +238,7 @@ class Runner:
         jobs = self._book.living.values()
         for key in self._engine.held() - {x.id for x in jobs if x.seeding or x.status is State.DOWNLOADING}:
             await self._engine.remove(key)
+            self._acts.forget(key)
 
     # --- writing ---
 

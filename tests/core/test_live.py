@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from htdl.core import live as core_live
-from htdl.errors import NoSuchJob
+from htdl.errors import HtdlError, NoSuchJob
 from htdl.jobs import ConversionState, Job, JobFile
 from htdl.media.live import PLAYLIST
 from htdl.torrent.api import Finished
@@ -98,3 +100,16 @@ async def test_one_that_fills_the_disk_is_ended(
         assert "what is shown grew far larger than it should" in caplog.text
         await world.until(lambda: not folder.exists())
         assert not world.service.live.is_shown(job, file)
+
+
+async def test_what_runs_is_ended_also_where_nothing_can_be_saved(world: World) -> None:
+    job, _ = await converted(world)
+    running = world.service.conversions._work[job.id][0].task
+    await world.db.run(lambda db: db.execute("PRAGMA busy_timeout = 0").fetchall() and None)
+    world.engine.saved[job.id] = b"last"
+    with closing(sqlite3.connect(world.folder / "htdl.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(HtdlError):
+            await world.runner.stop()
+    assert running is not None
+    assert running.done()

@@ -397,8 +397,10 @@ async def test_a_torrent_that_no_job_wants_is_let_go(world: World) -> None:
     job = await world.downloading("torrent", FILM)
     world.engine.finish(job.id)
     await world.until_status(job.id, State.COMPLETED)
+    assert world.runner._telling._ready
     await world.service.remove(job.id)
     await world.until(lambda: world.engine.torrents == {})
+    await world.until(lambda: not (world.runner._telling._ready or world.service.streams._followers))
 
 
 # after a restart
