@@ -44,4 +44,8 @@ def command(app: App, ids: tuple[str, ...], everything: bool, delete: bool, yes:
 
 def _confirmed(count: int, delete: bool) -> bool:
     what = "1 download" if count == 1 else f"{count} downloads"
-    return click.confirm(f"Cancel {what}{' and remove the data' if delete else ''}?", err=True)
+    try:
+        return click.confirm(f"Cancel {what}{' and remove the data' if delete else ''}?", err=True)
+    except click.Abort:  # a Ctrl-C or Ctrl-D stays in the line of the question
+        click.echo(err=True)
+        raise

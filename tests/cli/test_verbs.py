@@ -149,12 +149,15 @@ def test_cancel_all_asks_first(daemon: Daemon) -> None:
     try:
         os.write(ours, b"n\n")
         asked = daemon.htdl("cancel", "--all", stdin=theirs)
+        os.write(ours, b"\x04")
+        left = daemon.htdl("cancel", "--all", stdin=theirs)
     finally:
         os.close(ours)
         os.close(theirs)
     assert asked.returncode == 1
     assert "Cancel 1 download?" in asked.stderr
     assert asked.stderr.endswith("nothing was cancelled\n")
+    assert (left.returncode, left.stderr[-2:]) == (130, " \n")
     assert daemon.client.job(job_id).wish == "RUN"
 
 
