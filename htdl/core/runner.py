@@ -59,6 +59,7 @@ class Runner:
         self._telling = Telling(book, service)
         self._acts = Acts(book, service, engine, self._findings, self._saves, self._chores, self._telling)
         self._moving = Moving(book, service, engine, self._findings, self._telling, clock)
+        self._on_disk = admission.OnDisk(self._bytes_on_disk)
         self._last_tick = self._last_flush = self._last_save = self._last_seed_save = clock()
         self._went_well_at = clock()
         self.observer: Callable[[float], None] = lambda seconds: None  # told how long each turn took
@@ -187,11 +188,12 @@ class Runner:
         torrent, held = self._service.config.torrent, self._engine.held()
         room = self._room()
         jobs = self._to_decide_about(held)
+        on_disk = self._on_disk.of(x for x in jobs if schedule.needed_bytes(x) > room)
         facts = {
             job.id: self._findings.facts(
                 job,
                 self._book.files.get(job.id, ()),
-                self._facts(job, room, is_held=job.id in held),
+                self._facts(job, on_disk.get(job.id, 0), is_held=job.id in held),
             )
             for job in jobs
         }
@@ -203,12 +205,12 @@ class Runner:
         )
         return schedule.decide(jobs, facts, limits)
 
-    def _facts(self, job: Job, room: int, *, is_held: bool) -> Facts:
+    def _facts(self, job: Job, on_disk: int, *, is_held: bool) -> Facts:
         standing = self._service.conversions.standing(job)
         return Facts(
             is_held=is_held,
             is_watched=self._service.streams.is_watched(job.id),
-            bytes_on_disk=self._bytes_on_disk(job) if schedule.needed_bytes(job) > room else 0,
+            bytes_on_disk=on_disk,
             is_converted=standing.is_done,
             conversion_fault=standing.fault,
         )

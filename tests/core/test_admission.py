@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from pathlib import Path
 
-from htdl.core.admission import bytes_on_disk, free_bytes, room
-from htdl.jobs import JobFile
+import pytest
+
+from htdl.core import admission
+from htdl.core.admission import OnDisk, bytes_on_disk, free_bytes, room
+from htdl.jobs import Job, JobFile
+from tests.core.examples import new_job, running
 
 MIB = 1 << 20
 
@@ -38,3 +43,21 @@ def test_holes_are_not_on_disk_and_what_is_not_wanted_does_not_count(tmp_path: P
 
 def test_a_place_that_holds_no_files_is_not_full() -> None:
     assert free_bytes(Path("/proc/nowhere")) > 1 << 60
+
+
+def test_of_thousands_that_wait_for_room_a_few_are_looked_at_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "MOST_LOOKS", 2)
+    looks = Counter[str]()
+
+    def look(job: Job) -> int:
+        looks[job.id] += 1
+        return job.total_bytes
+
+    on_disk, jobs = OnDisk(look), [new_job(x, total_bytes=10) for x in range(1, 5)]
+    assert on_disk.of(jobs) == {x.id: 10 for x in jobs[:2]}
+    assert on_disk.of(jobs) == {x.id: 10 for x in jobs}
+    runs = running(9, total_bytes=7)
+    for _ in range(4):
+        assert on_disk.of([runs, *jobs])[runs.id] == 7
+    assert looks == {runs.id: 4} | {x.id: 2 for x in jobs}
+    assert on_disk.of(jobs[:1]) == {jobs[0].id: 10}
