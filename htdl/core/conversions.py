@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Container, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -179,7 +179,7 @@ class Conversions:
             await self._sweep()
         self._looking = sum(work.task is not None and not work.candidate for _, _, work in self._all())
         jobs = {job.id: job for job in self._book.living.values() if self._is_due(job)}
-        await asyncio.gather(*(self._leave(x) for x in list(self._work) if x not in jobs))
+        await asyncio.gather(*(self._leave(x) for x in self._to_leave(jobs)))
         for job in jobs.values():
             if job.id not in self._work:
                 await self._take_up(job)
@@ -203,6 +203,16 @@ class Conversions:
             is_open = work is None or not (work.prepared or work.task or work.is_early_over)
             if is_open and self._streams.has_index(job, file):
                 self._book.changed.set()
+
+    def _to_leave(self, due: Container[str]) -> list[str]:
+        """The jobs that are not due any more, but for those that were left and seed, perhaps thousands."""
+        living = self._book.living
+        return [
+            job_id
+            for job_id, some in self._work.items()
+            if job_id not in due
+            and (job_id not in living or not living[job_id].has_ended or any(x.task for x in some.values()))
+        ]
 
     async def _leave(self, job_id: str) -> None:
         """The job stands still or has ended.  A living one still says what became of its videos."""
