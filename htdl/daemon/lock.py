@@ -6,6 +6,7 @@ holds it.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import stat
@@ -47,8 +48,9 @@ class Lock:
                 hint="`htdl daemon status` shows it, `htdl daemon stop` ends it",
                 code="already_running",
             ) from exc
-        os.ftruncate(self._descriptor, 0)
-        os.write(self._descriptor, f"pid {os.getpid()}, socket {self._socket}\n".encode())
+        with contextlib.suppress(OSError):  # a full disk: it holds all the same, and only does not say who
+            os.ftruncate(self._descriptor, 0)
+            os.write(self._descriptor, f"pid {os.getpid()}, socket {self._socket}\n".encode())
         return self
 
     def __exit__(
