@@ -14,12 +14,14 @@ from htdl.jobs import Finding, Level
 from tests.daemons import Daemon
 from tests.ports import free_port
 from tests.swarm import Swarm
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     daemon = Daemon(tmp_path_factory.mktemp("kept") / "daemon")
     daemon.start()
+    until(lambda: daemon.client.health().ok)  # it answers before its engine does
     yield daemon
     daemon.end()
 
@@ -64,6 +66,7 @@ def test_ports_that_are_taken_are_told(make_daemon: Callable[..., Daemon]) -> No
         port = taken.getsockname()[1]
         ours = {"port_range_start": port, "port_range_end": port}
         daemon = make_daemon(torrent=ours, stream={"port": port})
+        until(lambda: daemon.client.health().ok)  # it listens on another port
         (peers,), (videos,) = named(daemon, "port"), named(daemon, "videos")
     assert (peers.level, videos.level) == (Level.WARN, Level.WARN)
     assert f"port {port} is not free" in peers.words
