@@ -34,6 +34,7 @@ from htdl.store.db import Database
 log = logging.getLogger(__name__)
 
 WRITE_SECONDS = 2.0  # between two writes of a progress
+QUIET_SECONDS = 5.0  # ffmpeg says each second how far it is, but where it waits for bytes
 
 
 class Making:
@@ -146,18 +147,29 @@ class Making:
     def _on_progress(self, job: Job, work: Work, step: Progress) -> None:
         share = 99.99 if step.fraction is None else min(99.99, round(step.fraction * 100, 2))
         eta = -1 if step.eta is None else round(step.eta)
-        work.used_bytes = step.bytes or work.used_bytes
+        work.used_bytes, work.heard_at = step.bytes or work.used_bytes, self._clock()
         work.record = replace(work.record, progress=share, speed=step.speed, eta_seconds=eta)
         self._book.announce(Kind.PROGRESS, self._book.living.get(job.id, job))
         if self._clock() - work.written_at >= WRITE_SECONDS:
             work.written_at = self._clock()
             self._book.changed.set()
 
+    def _note_quiet(self, job_id: str, work: Work) -> None:
+        """One that waits has no speed, and nobody knows when it is done."""
+        is_timed = work.record.speed is not None or work.record.eta_seconds >= 0
+        job = self._book.living.get(job_id)
+        if job and is_timed and self._clock() - work.heard_at > QUIET_SECONDS:
+            work.record = replace(work.record, speed=None, eta_seconds=-1)
+            self._book.announce(Kind.PROGRESS, job)
+
     async def write(self, some: Iterable[tuple[str, Work]]) -> None:
         """The progress of all of these that run, in one transaction; each with its job's id.  Not of one that
         is just noted: what it was before would be written over what it is now.
         """
-        running = [(job_id, x.record) for job_id, x in some if x.candidate and not x.is_noted]
+        working = [(job_id, x) for job_id, x in some if x.candidate and not x.is_noted]
+        for job_id, work in working:
+            self._note_quiet(job_id, work)
+        running = [(job_id, x.record) for job_id, x in working]
 
         def put(db: sqlite_utils.Database) -> None:
             for job_id, record in running:

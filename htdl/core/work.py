@@ -47,6 +47,7 @@ class Work:
     is_checked: bool = False  # its first bytes, while the rest arrives
     is_early_over: bool = False  # it cannot be made early, or failed: nothing more before it is whole
     written_at: float = 0.0
+    heard_at: float = 0.0  # when it last said how far it is
     used_bytes: int = 0  # that it takes on the disk while it is made
     found_bytes: int = 0  # that its result needs at least, once the disk was too full for it
     is_noted: bool = False  # just now: the database is about to know more than `record`

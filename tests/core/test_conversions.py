@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from htdl.core import work
+from htdl.core import making, work
 from htdl.core.lanes import Candidate
 from htdl.jobs import Conversion, ConversionState, Job, State, Wanted
 from htdl.store import cache
@@ -64,6 +64,20 @@ async def test_one_that_hangs_is_tried_twice_and_says_so(tmp_path: Path, clips: 
     pids = tries.read_text().split()
     assert len(pids) == 2
     assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+
+
+async def test_one_that_waits_for_bytes_says_no_speed_and_no_end(
+    tmp_path: Path, clips: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(making, "QUIET_SECONDS", 0.5)
+    quiet = program(tmp_path, "quiet", "printf 'out_time_us=500000\\nprogress=continue\\n'; exec sleep 600")
+    async with running_world(tmp_path, conversion={"enabled": True, "ffmpeg_path": str(quiet)}) as world:
+        job = await arrived(world, clip(clips, "mkv"))
+        said = await one(world, job, lambda x: x.speed is not None)
+        assert said.eta_seconds >= 0
+        waits = await one(world, job, lambda x: x.speed is None, tick=1.0)
+        assert (waits.status, waits.eta_seconds) == (ConversionState.RUNNING, -1)
+        assert waits.progress == said.progress > 0
 
 
 async def test_one_for_which_the_disk_was_full_waits_for_what_it_had_used(
