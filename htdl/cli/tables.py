@@ -83,6 +83,9 @@ def footer(jobs: Sequence[JobObject], width: int) -> str:
     "2 downloading, 1 queued · 2.1 MiB/s down · 1.2 GiB to come · ▶ can be watched now"
     """
     states, down, up, to_come = totals(jobs)
+    alive = (
+        totals([x for x in jobs if not words.has_ended(x)])[0] if down else states
+    )  # speed is rather missed
     is_marked = any(map(words.is_ready, jobs))
     legend, short = (f"{READY} can be watched now", f"{READY} ready") if is_marked else ("", "")
     for parts in (
@@ -90,6 +93,8 @@ def footer(jobs: Sequence[JobObject], width: int) -> str:
         (states, down, up, to_come, short),
         (states, down, to_come, short),
         (states, down, short),
+        (alive, down, to_come, short),
+        (alive, down, short),
         (states, short),
         (states,),
     ):

@@ -136,6 +136,14 @@ def test_the_footer_fits_in_whole_words(width: int) -> None:
     assert fitting.startswith("1 downloading")
 
 
+def test_the_footer_tells_the_speed_before_what_has_ended() -> None:
+    states = ("DOWNLOADING", "PENDING", "PAUSED", "COMPLETED", "FAILED", "CANCELLED")
+    jobs = [job(status=status, done_bytes=4 << 20) for status in states]
+    assert tables.footer(jobs, 70) == "1 downloading, 1 pending, 1 paused · 6.0 MiB/s down"
+    still = [job(status=status, download_speed=0) for status in states]
+    assert tables.footer(still, 70).endswith("1 completed, 1 failed, 1 cancelled")
+
+
 def test_a_path_is_never_cut_or_wrapped() -> None:
     path = "/downloads/" + "a folder with a long name/" * 10 + "film.mkv"
     lines = tables.job_details(job(file_path=path), 40)
