@@ -37,6 +37,8 @@ BOUND_SECONDS = 5.0  # between two looks at what it takes on the disk
 MOST_GROWTH, SPARE_BYTES = 4, 1 << 30  # beyond what is reckoned, as of a conversion
 NAMES = re.compile(r"index\.m3u8|init\.mp4|index\d{1,9}\.m4s")
 
+Key = tuple[str, int]  # a job, and the index of its file
+
 
 @dataclass(slots=True)
 class _Show:
@@ -61,8 +63,8 @@ class Live:
         self._streams = streams
         self._config = config
         self._clock = clock
-        self._shows: dict[tuple[str, int], _Show] = {}
-        self._failed: dict[tuple[str, int], float] = {}  # that could not be shown, and until when
+        self._shows: dict[Key, _Show] = {}
+        self._failed: dict[Key, tuple[Prepared, float]] = {}  # what could not be shown, and until when
         self._chores = Chores()
         conversions.shop.on_playlist_end = self._on_playlist_end
 
@@ -85,7 +87,7 @@ class Live:
         """Whether there is a playlist of what is made of a file, or will be once somebody asks."""
         key, record = (job.id, file.index), self._record(job, file)
         prepared = self._conversions.prepared(*key)
-        has_failed = self._failed.get(key, 0.0) > self._clock()
+        has_failed = self._has_failed(key)
         if record is None or prepared is None or has_failed or key in self._shows:
             return key in self._shows and not has_failed
         if record.status in {ConversionState.DONE, ConversionState.FAILED} or not self.media_type(*key):
@@ -93,6 +95,11 @@ class Live:
         effort = prepared.plan.effort
         is_cheap = effort in {Effort.REMUX, Effort.AUDIO}
         return is_cheap or (effort is Effort.TRANSCODE and self._conversions.playlist(*key) is not None)
+
+    def _has_failed(self, key: Key) -> bool:
+        """Whether it cannot be shown just now; what was looked at anew since may be another thing."""
+        prepared, until = self._failed.get(key, (None, 0.0))
+        return until > self._clock() and self._conversions.prepared(*key) is prepared
 
     def duration(self, job_id: str, index: int) -> float | None:
         """Of the whole film, in seconds."""
@@ -149,7 +156,8 @@ class Live:
         except (HtdlError, OSError) as exc:
             log.warning("cannot be shown job=%s file=%d: %s", job.id, file.index, exc)
             key, is_full = (job.id, file.index), isinstance(exc, DiskFull)
-            self._failed[key] = self._clock() + NO_ROOM_SECONDS if is_full else float("inf")
+            self._failed = {x: known for x, known in self._failed.items() if self._has_failed(x)}
+            self._failed[key] = prepared, self._clock() + NO_ROOM_SECONDS if is_full else float("inf")
             self._chores.begin(self._end(key))
 
     async def _bound(self, folder: Path, most: int) -> None:
@@ -184,7 +192,7 @@ class Live:
         if show.ends:
             show.ends.cancel()
         loop, key = asyncio.get_running_loop(), (job.id, file.index)
-        show.ends = loop.call_later(VIEWER_SECONDS, lambda: loop.create_task(self._end(key)))
+        show.ends = loop.call_later(VIEWER_SECONDS, lambda: self._chores.begin(self._end(key)))
         is_fetching = show.fetching is not None and not show.fetching.done()
         if not is_fetching and not self._streams.is_whole(job, file):
             show.fetching = loop.create_task(self._fetch(job, file))
@@ -199,7 +207,7 @@ class Live:
                 while await reader.next(VIEWER_SECONDS):  # noqa: ASYNC110 - it waits, but for what is here
                     await asyncio.sleep(0)  # which may be much
 
-    async def _end(self, key: tuple[str, int]) -> None:
+    async def _end(self, key: Key) -> None:
         show = self._shows.get(key)
         if show is None or show.is_ending:
             return
@@ -209,7 +217,7 @@ class Live:
         finally:
             del self._shows[key]
 
-    async def _put_away(self, key: tuple[str, int], show: _Show) -> None:
+    async def _put_away(self, key: Key, show: _Show) -> None:
         if show.ends:
             show.ends.cancel()
         tasks = [task for task in (show.making, show.fetching) if task]

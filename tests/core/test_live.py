@@ -12,7 +12,7 @@ import pytest
 
 from htdl.core import live as core_live
 from htdl.errors import HtdlError, NoSuchJob
-from htdl.jobs import ConversionState, Job, JobFile
+from htdl.jobs import ConversionState, Job, JobFile, Wanted
 from htdl.media.live import PLAYLIST
 from htdl.torrent.api import Finished
 from tests.clips import clip
@@ -100,6 +100,8 @@ async def test_one_that_fills_the_disk_is_ended(
         assert "what is shown grew far larger than it should" in caplog.text
         await world.until(lambda: not folder.exists())
         assert not world.service.live.is_shown(job, file)
+        await world.service.convert(job.id, Wanted())  # what is made anew is tried anew
+        await world.until(lambda: world.service.live.is_shown(job, file))
 
 
 async def test_what_runs_is_ended_also_where_nothing_can_be_saved(world: World) -> None:
