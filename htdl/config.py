@@ -18,7 +18,7 @@ from htdl import paths, timetable, toml_lines
 from htdl.errors import BadConfig
 from htdl.faults import Fault, faulty, with_lines
 from htdl.values import Size as Size
-from htdl.values import check_program, decode, did_you_mean, from_text
+from htdl.values import check_program, decode, did_you_mean, from_text, in_words
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 KiBps = Annotated[int, msgspec.Meta(ge=-1, le=10_000_000)]  # KB/s of 1024 bytes; -1 is no limit
@@ -278,7 +278,7 @@ def _section(
             good[key] = msgspec.convert(value, hints[key], dec_hook=decode)
             _check_one(where, good[key])
         except (msgspec.ValidationError, ValueError) as exc:
-            faults.append(Fault(variables.get(where, where), str(exc)))
+            faults.append(Fault(variables.get(where, where), in_words(str(exc))))
     try:
         return kind(**good)
     except TypeError:  # a key without a default was faulty, and is in `faults` already

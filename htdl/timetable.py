@@ -46,11 +46,17 @@ class Rule:
 
 
 def check(rules: Sequence[str]) -> None:
-    """Raises ValueError for the first that cannot be read."""
+    """Raises ValueError, which names all that cannot be read."""
     if len(rules) > MAX_RULES:
         raise ValueError(f"{len(rules)} rules are too many; {MAX_RULES} are enough for a week")
+    faults = []
     for text in rules:
-        parse(text)
+        try:
+            parse(text)
+        except ValueError as exc:
+            faults.append(str(exc))
+    if faults:
+        raise ValueError("; and ".join(faults))
 
 
 @lru_cache(maxsize=2 * MAX_RULES)  # they are asked for every second

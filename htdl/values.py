@@ -14,6 +14,18 @@ _MAX_SIZE = 1 << 60  # more than any file system; JSON's numbers end at 2**63
 _TOO_LARGE = "is too large for a size: more than 1 EiB"
 _POWER = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
 
+_EXPECTED = re.compile(r"Expected `(\w+)`(?: ([<>]=?) ([-.\d]+))?(?:, got `(\w+)`)?(?: - at `\$\[(\d+)\]`)?")
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "a text in quotes",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
+}
+_OTHERS = _KINDS | {"float": "one with a point", "date": "a date", "time": "a time", "datetime": "a date"}
+_BOUNDS = {">=": "of at least", "<=": "of at most", ">": "above", "<": "below"}
+
 
 class Size(int):
     """Bytes; written as a number or as "1GiB", "500 MB", "1.5G" (a bare letter counts in 1024s)."""
@@ -94,6 +106,18 @@ def _path(value: Any) -> Path:
     if not path.is_absolute():
         raise ValueError(f"{value!r} is not an absolute path")
     return path
+
+
+def in_words(told: str) -> str:
+    """What msgspec says of a value of another kind or beyond its bounds, for people; else as it is."""
+    match = _EXPECTED.fullmatch(told)
+    if not match:
+        return told
+    kind, bound, limit, got, index = match.groups()
+    item = f"value {int(index) + 1} " if index else ""
+    bounds = f" {_BOUNDS[bound]} {limit.removesuffix('.0')}" if bound else ""
+    other = f", not {_OTHERS.get(got, got)}" if got else ""
+    return f"{item}must be {_KINDS.get(kind, kind)}{bounds}{other}"
 
 
 def check_program(command: tuple[str, ...]) -> None:

@@ -29,10 +29,10 @@ def test_check_names_every_fault_with_its_line(offline: Daemon) -> None:
     told = result.stderr.splitlines()
     assert told[0] == f"htdl: the configuration ({offline.config}) has 5 faults:"
     assert told[1] == "  line 2: torrent.max_connection: no such key; did you mean max_connections?"
-    assert told[2].startswith("  line 3: torrent.port_range_start: Expected `int`")
+    assert told[2].startswith("  line 3: torrent.port_range_start: must be a whole number")
     assert told[3] == "  line 5: [loging]: no such section; did you mean log?"
     assert told[4].startswith("  line 9: log.level: 'loud' is none of debug")
-    assert told[5].startswith("  HTDL_STREAM_PORT: Expected `int` >= 0")
+    assert told[5].startswith("  HTDL_STREAM_PORT: must be a whole number of at least 0")
     assert told[6] == "  HTDL_TORENT_ALLOW_LAN: means nothing to htdl; did you mean HTDL_TORRENT_ALLOW_LAN?"
 
 
