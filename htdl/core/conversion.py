@@ -144,7 +144,10 @@ async def _link(original: Path, part: Path, progress: Callable[[Progress], None]
 
 async def _copy(original: Path, part: Path, progress: Callable[[Progress], None]) -> None:
     """Block by block, so that it can be cut off."""
-    with original.open("rb") as source, part.open("xb") as copy:
+    with (
+        await asyncio.to_thread(open_regular, original.parent, original) as source,
+        part.open("xb") as copy,  # not in a thread, which would make it after it was cut off
+    ):
         size, done = os.fstat(source.fileno()).st_size, 0
         progress(Progress(seconds=0.0, bytes=size))  # what it needs, should the disk be too full for it
         while count := await asyncio.to_thread(_copy_block, source.fileno(), copy.fileno()):
