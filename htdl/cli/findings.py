@@ -12,7 +12,7 @@ from htdl.cli.words import printable
 from htdl.jobs import Finding, Level
 
 MARKS = {Level.OK: ("✓", "green"), Level.WARN: ("!", "yellow"), Level.FAIL: ("✗", "red")}
-_NAME_WIDTH = 12
+_NAME_WIDTH = 13  # "peers_choking"
 _WIDEST = 100  # cells of a line that is read with ease
 _NO_TERMINAL = 10_000  # what is piped is not wrapped
 

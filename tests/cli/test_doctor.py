@@ -11,7 +11,7 @@ import pytest
 
 import htdl
 from htdl.cli import findings
-from htdl.jobs import Finding, Level
+from htdl.jobs import Blocked, Finding, Level
 from tests.daemons import Daemon
 
 
@@ -23,7 +23,7 @@ def by_name(daemon: Daemon) -> tuple[int, dict[str, dict[str, str]]]:
 def test_without_a_daemon_it_looks_at_what_can_be_seen(offline: Daemon) -> None:
     done = offline.htdl("doctor")
     assert done.returncode == 3
-    assert "warn daemon       no daemon answers" in done.stdout
+    assert "warn daemon        no daemon answers" in done.stdout
     assert "→ start one with: htdl daemon start" in done.stdout
     for name in ("config", "folders", "space", "database", "clock", "open files"):
         assert f"ok   {name.ljust(12)} " in done.stdout, name
@@ -124,8 +124,14 @@ def test_each_line_says_in_words_how_bad_it_is(level: Level) -> None:
     first, *rest = findings.lines(
         Finding("space", level, "one\x1b[31m two", "do this"), findings.Style(80, is_drawn=False)
     )
-    assert first == f"{level.ljust(4)} space        one\\x1b[31m two"
-    assert rest == ([] if level is Level.OK else [" " * 18 + "→ do this"])
+    assert first == f"{level.ljust(4)} space         one\\x1b[31m two"
+    assert rest == ([] if level is Level.OK else [" " * 19 + "→ do this"])
+
+
+def test_the_words_stand_below_each_other_whatever_the_name() -> None:
+    for name in ("", "space", "database", *Blocked):
+        (line,) = findings.lines(Finding(name, Level.OK, "words"), findings.Style(80, is_drawn=False))
+        assert line.index(" words") == 18, name
 
 
 def test_a_terminal_gets_a_mark_and_lines_that_fit() -> None:
