@@ -48,6 +48,8 @@ class Shelf:
         self._open[paths[0]] += 1
         self._read_at.update(dict.fromkeys(paths, now))
         if now - self._noted_at.get(paths[0], -TOUCH_SECONDS) >= TOUCH_SECONDS:
+            self._read_at = {x: at for x, at in self._read_at.items() if now - at < REST_SECONDS}
+            self._noted_at = {x: at for x, at in self._noted_at.items() if now - at < TOUCH_SECONDS}
             self._noted_at[paths[0]] = now
             self._chores.begin(self._touch(paths))
 

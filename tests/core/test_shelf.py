@@ -63,6 +63,20 @@ async def test_who_reads_piece_by_piece_is_noted_again_and_again(tmp_path: Path)
                 shelf.opened((PATH,))
 
 
+async def test_what_nobody_watches_any_more_is_forgotten(tmp_path: Path) -> None:
+    async with open_world(tmp_path) as world:
+        clock = Clock()
+        shelf = new_shelf(world, clock)
+        for number in range(100):
+            shelf.opened((f"/v/{number}.mp4",))
+            if number:
+                shelf.closed(f"/v/{number}.mp4")
+            clock.seconds += REST_SECONDS / 3
+        assert len(shelf._read_at) <= 3
+        assert len(shelf._noted_at) == 1
+        assert shelf.is_in_use("/v/0.mp4")
+
+
 async def until_noted(world: World, at: datetime) -> None:
     noted = at.isoformat(timespec="milliseconds")
     async with asyncio.timeout(5.0):
