@@ -122,10 +122,7 @@ class Control:
         ]
 
     async def _add(self, request: web.Request) -> web.Response:
-        view, is_new = await self._service.add(await self._body(request, AddRequest))
-        if is_new:
-            return _job(view, status=201)
-        return _job(view, headers={wire.EXISTING_HEADER: "true"})
+        return _added(*await self._service.add(await self._body(request, AddRequest)))
 
     async def _list(self, request: web.Request) -> web.Response:
         wanted = _job_query(
@@ -155,10 +152,7 @@ class Control:
         return _job(await self._service.convert(request.match_info["id"], wanted))
 
     async def _convert_file(self, request: web.Request) -> web.Response:
-        view, is_new = await self._service.convert_file(await self._body(request, FileRequest))
-        if is_new:
-            return _job(view, status=201)
-        return _job(view, headers={wire.EXISTING_HEADER: "true"})
+        return _added(*await self._service.convert_file(await self._body(request, FileRequest)))
 
     async def _plan(self, request: web.Request) -> web.Response:
         """?file=N&format=webm&codec=av1&audio=eng,deu"""
@@ -248,6 +242,12 @@ class Control:
 
     async def _body(self, request: web.Request, kind: type[T]) -> T:
         return await self._bodies.read(request, kind)
+
+
+def _added(view: JobView, is_new: bool) -> web.Response:
+    if is_new:
+        return _job(view, status=201)
+    return _job(view, headers={wire.EXISTING_HEADER: "true"})
 
 
 def _job(view: JobView, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
