@@ -7,6 +7,7 @@ folders are looked at the next time.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -44,18 +45,20 @@ async def _until_others(
 ) -> None:
     """Returns when other folders are to be watched, or other ones are in their places."""
     changed()  # one that is back, say
-    async for changes in watchfiles.awatch(
+    watching = watchfiles.awatch(
         *there,
         watch_filter=None,
         recursive=False,
         step=STEP_MILLISECONDS,
         rust_timeout=int(LOOK_SECONDS * 1000),
         yield_on_timeout=True,
-    ):
-        if changes:
-            changed()
-        if await asyncio.to_thread(_there, paths()) != there:
-            return
+    )
+    async with contextlib.aclosing(watching):
+        async for changes in watching:
+            if changes:
+                changed()
+            if await asyncio.to_thread(_there, paths()) != there:
+                return
 
 
 def _there(paths: Sequence[Path]) -> dict[Path, tuple[int, int]]:
