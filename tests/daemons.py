@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +106,17 @@ class Daemon:
         except NoDaemon:
             return False
         return True
+
+    def get(self, path: str) -> tuple[int, Mapping[str, str], bytes]:
+        """Status, headers and body of what stands at a path of its socket, as any program sees it."""
+        connection = http.client.HTTPConnection("htdl")
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(30)
+            sock.connect(str(self.socket))
+            connection.sock = sock
+            connection.request("GET", path)
+            with connection.getresponse() as answer:
+                return answer.status, answer.headers, answer.read()
 
     def kill(self) -> None:
         """kill -9"""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import socket
 from collections.abc import Callable
@@ -16,13 +15,8 @@ Make = Callable[..., Daemon]
 
 
 def health(daemon: Daemon) -> tuple[int, dict[str, Any]]:
-    connection = http.client.HTTPConnection("htdl")
-    with socket.socket(socket.AF_UNIX) as sock:
-        sock.connect(str(daemon.socket))
-        connection.sock = sock
-        connection.request("GET", "/health")
-        with connection.getresponse() as answer:
-            return answer.status, json.loads(answer.read())
+    status, _, body = daemon.get("/health")
+    return status, json.loads(body)
 
 
 def test_all_is_well_and_says_where_it_listens(daemon: Daemon) -> None:

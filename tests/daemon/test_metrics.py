@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import http.client
 import json
 import re
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -26,18 +24,11 @@ DASHBOARD = Path(htdl.__file__).parent / "data" / "grafana.json"
 
 
 def scrape(daemon: Daemon) -> Samples:
-    connection = http.client.HTTPConnection("htdl")
-    with socket.socket(socket.AF_UNIX) as sock:
-        sock.connect(str(daemon.socket))
-        connection.sock = sock
-        connection.request("GET", "/metrics")
-        with connection.getresponse() as answer:
-            assert answer.status == 200
-            assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
-            text = answer.read().decode()
+    status, headers, body = daemon.get("/metrics")
+    assert (status, headers["Content-Type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
     return {
         (x.name, frozenset(x.labels.items())): x.value
-        for family in text_string_to_metric_families(text)
+        for family in text_string_to_metric_families(body.decode())
         for x in family.samples
     }
 
