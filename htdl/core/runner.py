@@ -59,6 +59,7 @@ class Runner:
         self._telling = Telling(book, service)
         self._acts = Acts(book, service, engine, self._findings, self._saves, self._chores, self._telling)
         self._moving = Moving(book, service, engine, self._findings, self._telling, clock)
+        self._unwritten: dict[str, Metadata] = {}  # by job, that could not be written down when they came
         self._on_disk = admission.OnDisk(self._bytes_on_disk)
         self._last_tick = self._last_flush = self._last_save = self._last_seed_save = clock()
         self._went_well_at = clock()
@@ -106,6 +107,7 @@ class Runner:
         if self._clock() - self._last_tick >= TICK_SECONDS:
             self._last_tick = self._clock()  # first: a look that fails is not tried again at once
             await self._moving.look()
+            self._learn_again()
         await self._service.limiting.turn()
         await self._release_strangers()
         await self._service.conversions.turn()
@@ -159,7 +161,21 @@ class Runner:
         if fits:
             self._engine.select(job.id, [file.index for file in wanted])
         with about.job(job.id):
-            self._chores.begin(self._write_metadata(job, metadata, files, fits))
+            self._chores.begin(self._learn(job, metadata, files, fits))
+
+    def _learn_again(self) -> None:
+        """The metadata that could not be written down a moment ago: the engine tells them once."""
+        unwritten, self._unwritten = self._unwritten, {}
+        for job_id, metadata in unwritten.items():
+            if (job := self._book.living.get(job_id)) and not job.has_metadata:
+                self._on_metadata(job, metadata)
+
+    async def _learn(self, job: Job, metadata: Metadata, files: list[JobFile], fits: bool) -> None:
+        try:
+            await self._write_metadata(job, metadata, files, fits)
+        except HtdlError as exc:  # a full disk, say
+            log.error("metadata not written, trying again job=%s: %s", job.id, exc)
+            self._unwritten[job.id] = metadata
 
     async def _write_metadata(self, job: Job, metadata: Metadata, files: list[JobFile], fits: bool) -> None:
         log.info(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,6 +63,22 @@ async def test_metadata_choose_the_files_at_once_and_are_written_down(world: Wor
     resume = await world.resume(job.id)
     assert resume is not None
     assert (resume.blob, resume.boot_id) == (b"with metadata", BOOT)
+
+
+async def test_metadata_that_could_not_be_written_down_are_so_later(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = await world.add("magnet")
+    await world.until_held(job.id)
+    await world.db.run(lambda db: db.execute("PRAGMA busy_timeout = 0"))
+    with closing(sqlite3.connect(world.folder / "htdl.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")  # as good as a full disk: nothing can be written
+        world.engine.get_metadata(job.id, FILM)
+        await world.until(lambda: "another program" in caplog.text)
+    world.wake(1.0)
+    await world.until_written(job.id, lambda job: job.has_metadata)
+    world.engine.finish(job.id)
+    await world.until_status(job.id, State.COMPLETED)
 
 
 async def test_a_finished_download_is_complete_with_its_resume_data(world: World) -> None:
