@@ -24,6 +24,10 @@ def test_escapes_show_what_was_there() -> None:
     assert words.printable("a\x1b[2Jb\u202ec\nd\x9b") == r"a\x1b[2Jb\u202ec\nd\x9b"
 
 
+def test_what_joins_characters_is_left_out() -> None:
+    assert words.printable("👩\u200d🔬 ☠\ufe0f 👍\U0001f3fd") == "👩🔬 ☠ 👍"
+
+
 @pytest.mark.parametrize(
     ("fields", "word"),
     [
