@@ -7,12 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 import htdl
+from htdl.media import process
 from htdl.media.process import LINE_CHARACTERS, TAIL_LINES, Finished, Limits, run
 from tests.waiting import until
 
@@ -77,10 +77,9 @@ async def test_one_that_prints_without_end_is_ended() -> None:
 
 
 async def test_a_time_limit() -> None:
-    began = time.monotonic()
-    done = await run(shell("sleep 60"), Limits(seconds=0.2))
+    async with asyncio.timeout(30):
+        done = await run(shell("sleep 60"), Limits(seconds=0.2))
     assert done.stopped == "it took longer than 0.2 s"
-    assert time.monotonic() - began < 10
 
 
 async def test_a_reason_to_stop_is_its_last_word() -> None:
@@ -105,18 +104,18 @@ async def test_a_cancelled_task_leaves_nothing_behind(tmp_path: Path) -> None:
     assert is_reaped(pid)
 
 
-async def test_cancelled_twice_it_is_killed_at_once(tmp_path: Path) -> None:
+async def test_cancelled_twice_it_is_killed_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "GRACE_SECONDS", (600.0,))
     script = f"trap 'echo $$ > {tmp_path}/asked' TERM; echo $$ > {tmp_path}/pid; while :; do sleep 0.1; done"
     task = asyncio.create_task(run(shell(script)))
     pid = await begun(tmp_path / "pid")
     task.cancel()
     await begun(tmp_path / "asked")
-    began = time.monotonic()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await task
+        async with asyncio.timeout(30):
+            await task
     assert is_reaped(pid)
-    assert time.monotonic() - began < 1
 
 
 async def test_an_error_of_who_listens_ends_the_child(tmp_path: Path) -> None:
@@ -168,11 +167,11 @@ def test_children_die_with_the_one_who_started_them(tmp_path: Path) -> None:
 
 async def test_the_loop_goes_on_meanwhile() -> None:
     task = asyncio.create_task(run(shell("sleep 1")))
-    worst, last = 0.0, time.monotonic()
+    turns = 0
     while not task.done():
         await asyncio.sleep(0.005)
-        worst, last = max(worst, time.monotonic() - last), time.monotonic()
-    assert worst < 0.7
+        turns += 1
+    assert turns > 10
 
 
 @pytest.mark.parametrize(
