@@ -22,7 +22,7 @@ _BLOCKED = {
     "tracker_error": "the tracker does not answer",
     "queue": "waits for a free slot",
 }
-# Joiners, variation selectors and colours of skin: terminals do not agree on how wide the joined character is.
+# Joiners, variation selectors, colours of skin: terminals do not agree on how wide the joined character is.
 _DROPPED = dict.fromkeys([*map(ord, "\u00ad\u200c\u200d\ufe0e\ufe0f"), *range(0x1F3FB, 0x1F400)])
 _SPACES = dict.fromkeys(
     map(ord, "\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u3000"), " "
