@@ -88,7 +88,7 @@ async def perform(
     Raises ConversionFailed, DiskFull, OSError, and what `place` raises.
     """
     await asyncio.to_thread(_make_folders, task)
-    part = part_for(task.target, task.temp, task.name)
+    part = await asyncio.to_thread(part_for, task.target, task.temp, task.name)
     if prepared.plan.effort is Effort.NONE:
         try:
             await _link(task.original, part, progress)

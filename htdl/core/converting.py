@@ -19,7 +19,7 @@ from typing import Any
 import sqlite_utils
 
 from htdl.config import Config
-from htdl.core import conversion, payload, requests
+from htdl.core import admission, conversion, payload, requests
 from htdl.core.book import Book
 from htdl.core.conversions import Conversions
 from htdl.core.standing import TO_LOOK
@@ -254,9 +254,7 @@ def regular_file(given: str) -> tuple[Path, int]:
 
 def check_folder(output: str) -> None:
     """Raises Refused where no results could be put; an empty path is the folder for videos."""
-    folder = Path(output)
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
+    folder = admission.nearest(Path(output))
     if output and not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
         why = "the daemon may not write there" if folder.is_dir() else f"{folder} is no folder"
         raise Refused(f"no results can be put into {output}: {why}", hint="name another folder with --output")

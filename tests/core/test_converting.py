@@ -134,6 +134,15 @@ def test_what_makes_sense_is_taken() -> None:
     converting.check(Wanted(format="webm", codec="av1", audio=("en", "deu", "pt-BR"), output="/films"))
 
 
+def test_of_a_folder_that_cannot_be_looked_at_the_one_above_it_counts(tmp_path: Path) -> None:
+    converting.check_folder(
+        str(tmp_path / ("x" * 300) / "videos")
+    )  # File name too long, as Permission denied
+    (tmp_path / "file").touch()
+    with pytest.raises(Refused, match="is no folder"):
+        converting.check_folder(str(tmp_path / "file" / ("x" * 300)))
+
+
 def test_the_job_of_a_file_knows_what_is_wanted_of_it() -> None:
     request = FileRequest(path="/own/link", format="webm", audio=("deu",), keep=True, priority=2)
     job, file = converting.local_job(request, Path("/own/film.mkv"), 900, NOW)
