@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
+from rich.live import Live
 from rich.text import Text
+
+
+@contextmanager
+def drawn(
+    out: Console, picture: Callable[[], Text], *, times_a_second: float, is_kept: bool = True
+) -> Iterator[None]:
+    """Draw it over and over while the block runs, and once more at its end; or take it away then."""
+    with Live(
+        console=out,
+        get_renderable=redrawn(out, picture),
+        refresh_per_second=times_a_second,
+        transient=not is_kept,
+    ):
+        out.show_cursor()  # which Live has hidden, and who stops or kills this would not get back
+        yield
 
 
 def redrawn(out: Console, picture: Callable[[], Text]) -> Callable[[], Text]:

@@ -153,15 +153,12 @@ def _tell(looks: Iterator[Look]) -> Look:
 
 
 def _draw(looks: Iterator[Look]) -> Look:
-    from rich.live import Live
-
     from htdl.cli.output import console
     from htdl.cli.ready_bar import picture
-    from htdl.cli.redraw import redrawn
+    from htdl.cli.redraw import drawn
 
     look, out = next(looks), console()
-    draw = redrawn(out, lambda: picture(look, out.width))
-    with Live(console=out, get_renderable=draw, refresh_per_second=8, transient=True):
+    with drawn(out, lambda: picture(look, out.width), times_a_second=8, is_kept=False):
         for look in looks:  # noqa: B007  the picture shows each
             pass
     return look

@@ -65,12 +65,11 @@ def _print_lines(app: App, board: Board, ids: Sequence[str]) -> None:
 
 
 def _draw_live(app: App, board: Board, ids: Sequence[str]) -> None:
-    from rich.live import Live
     from rich.text import Text
 
     from htdl.cli import tables
     from htdl.cli.output import console
-    from htdl.cli.redraw import redrawn
+    from htdl.cli.redraw import drawn
 
     out = console()
     gone = False
@@ -79,8 +78,7 @@ def _draw_live(app: App, board: Board, ids: Sequence[str]) -> None:
         table = tables.job_table(board.in_order, out.width, most_lines=out.height - 2)
         return table.append("\nthe daemon is gone, waiting for it…", style="yellow") if gone else table
 
-    live = Live(console=out, get_renderable=redrawn(out, picture), refresh_per_second=4)
-    with live:  # which draws once more at its end
+    with drawn(out, picture, times_a_second=4):
         for event in updates(app, board, ids):
             gone = event is None
 

@@ -5,7 +5,16 @@ import io
 from rich.console import Console
 from rich.text import Text
 
-from htdl.cli.redraw import redrawn
+from htdl.cli.redraw import drawn, redrawn
+
+
+def test_the_cursor_is_there_while_it_is_drawn() -> None:
+    file = io.StringIO()
+    out = Console(file=file, width=80, force_terminal=True, _environ={})
+    with drawn(out, lambda: Text("picture"), times_a_second=1):
+        before = file.getvalue()
+    assert before.rfind("\x1b[?25h") > before.rfind("\x1b[?25l")
+    assert "picture" in file.getvalue()
 
 
 def test_a_narrower_terminal_is_cleaned_once() -> None:
