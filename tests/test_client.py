@@ -34,6 +34,15 @@ def dead(number: int) -> str:
     return f"magnet:?xt=urn:btih:{number:040x}"
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """One for the tests that leave it as it was, but for jobs of their own."""
+    daemon = Daemon(tmp_path_factory.mktemp("kept"))
+    daemon.start()
+    yield daemon
+    daemon.end()
+
+
 # --- the verbs ---
 
 
@@ -75,24 +84,24 @@ def test_the_daemon_tells_of_itself(daemon: Daemon) -> None:
         client.health()
 
 
-def test_what_the_daemon_refuses_is_the_same_error_here(daemon: Daemon) -> None:
+def test_what_the_daemon_refuses_is_the_same_error_here(kept: Daemon) -> None:
     with pytest.raises(BadSource):
-        daemon.client.add("not a magnet")
+        kept.client.add("not a magnet")
     with pytest.raises(BadRequest):
-        daemon.client.add(None)
+        kept.client.add(None)
     with pytest.raises(BadRequest):
-        daemon.client.jobs(status=["RUNNING"])
+        kept.client.jobs(status=["RUNNING"])
     with pytest.raises(NoSuchJob, match=r"nosuch/\.\./job"):
-        daemon.client.job("nosuch/../job")
+        kept.client.job("nosuch/../job")
     with pytest.raises(NoSuchJob):
-        daemon.client.job("\udcff")  # a byte of a command line that is not UTF-8
+        kept.client.job("\udcff")  # a byte of a command line that is not UTF-8
     with pytest.raises(NoSuchJob):
-        next(daemon.client.events(["\udcff"]))
+        next(kept.client.events(["\udcff"]))
     for number in range(1, 18):  # of 17 ids two begin alike
-        daemon.client.add(dead(number), paused=True)
-    firsts = [job.id[0] for job in daemon.client.jobs()]
+        kept.client.add(dead(number), paused=True)
+    firsts = [job.id[0] for job in kept.client.jobs()]
     with pytest.raises(NoSuchJob) as caught:
-        daemon.client.job(next(x for x in firsts if firsts.count(x) > 1))
+        kept.client.job(next(x for x in firsts if firsts.count(x) > 1))
     assert caught.value.code == "ambiguous_id"
 
 
@@ -104,30 +113,30 @@ def test_a_request_passes_json_and_headers_through(daemon: Daemon) -> None:
         daemon.client.request("GET", "/api/v1/jobs/ä b\n")
 
 
-def test_a_torrent_s_bytes_go_over_whole(daemon: Daemon, swarm: Swarm) -> None:
-    torrent = swarm.seed({"video.mkv": SIZE})
-    assert daemon.client.add(torrent=torrent.metainfo, paused=True).info_hash == torrent.info_hash
+def test_a_torrent_s_bytes_go_over_whole(kept: Daemon, swarm: Swarm) -> None:
+    torrent = swarm.seed({"bytes.mkv": SIZE})
+    assert kept.client.add(torrent=torrent.metainfo, paused=True).info_hash == torrent.info_hash
 
 
 # --- waiting and following ---
 
 
-def test_wait_until_ready_downloaded_and_completed(daemon: Daemon, swarm: Swarm) -> None:
-    job = daemon.client.add(swarm.seed({"video.mkv": SIZE}).magnet)
-    ready = daemon.client.wait(job.id[:8], until="ready", timeout=60)
+def test_wait_until_ready_downloaded_and_completed(kept: Daemon, swarm: Swarm) -> None:
+    job = kept.client.add(swarm.seed({"waited.mkv": SIZE}).magnet)
+    ready = kept.client.wait(job.id[:8], until="ready", timeout=60)
     assert ready.readiness is not None
     assert ready.readiness.ready
     for end in ("downloaded", "completed"):
-        done = daemon.client.wait(job.id, until=end, timeout=60)  # type: ignore[arg-type]
+        done = kept.client.wait(job.id, until=end, timeout=60)  # type: ignore[arg-type]
         assert (done.status, done.progress) == (State.COMPLETED, 100)
-    assert daemon.client.wait(job.id, timeout=0).status is State.COMPLETED, "it takes no time"
+    assert kept.client.wait(job.id, timeout=0).status is State.COMPLETED, "it takes no time"
 
 
-def test_wait_says_when_the_time_is_over(daemon: Daemon) -> None:
-    job = daemon.client.add(DEAD)
+def test_wait_says_when_the_time_is_over(kept: Daemon) -> None:
+    job = kept.client.add(dead(101))
     start = time.monotonic()
     with pytest.raises(TimedOut):
-        daemon.client.wait(job.id, timeout=0.5)
+        kept.client.wait(job.id, timeout=0.5)
     assert 0.4 < time.monotonic() - start < 5
 
 
@@ -145,14 +154,14 @@ def in_background(work: Callable[[], object]) -> queue.Queue[object]:
     return result
 
 
-def test_wait_says_when_a_job_ends_otherwise_or_is_removed(daemon: Daemon) -> None:
-    job = daemon.client.add(DEAD)
-    result = in_background(lambda: daemon.client.wait(job.id, timeout=60))
-    daemon.client.cancel(job.id)
+def test_wait_says_when_a_job_ends_otherwise_or_is_removed(kept: Daemon) -> None:
+    job = kept.client.add(dead(102))
+    result = in_background(lambda: kept.client.wait(job.id, timeout=60))
+    kept.client.cancel(job.id)
     assert isinstance(result.get(timeout=30), JobFailed)
-    daemon.client.remove(job.id)
+    kept.client.remove(job.id)
     with pytest.raises(NoSuchJob):
-        daemon.client.wait(job.id)
+        kept.client.wait(job.id)
 
 
 def test_wait_outlives_the_daemon_it_asked(daemon: Daemon, swarm: Swarm) -> None:
@@ -199,9 +208,9 @@ def test_events_give_up_on_a_daemon_that_stays_away(daemon: Daemon) -> None:
 # --- watching ---
 
 
-def test_a_job_tells_where_it_can_be_watched(daemon: Daemon, swarm: Swarm) -> None:
+def test_a_job_tells_where_it_can_be_watched(kept: Daemon, swarm: Swarm) -> None:
     torrent = swarm.seed({"a.mkv": SIZE, "b.mkv": SIZE // 2}, name="show")
-    client = daemon.client
+    client = kept.client
     job = client.add(torrent.magnet)
     done = client.wait(job.id, timeout=60)
     main = client.stream(job.id[:8])
@@ -216,23 +225,23 @@ def test_a_job_tells_where_it_can_be_watched(daemon: Daemon, swarm: Swarm) -> No
     assert caught.value.code == "no_such_file"
 
 
-def test_a_job_without_a_file_cannot_be_watched_yet(daemon: Daemon) -> None:
-    job = daemon.client.add(DEAD, paused=True)
-    early = daemon.client.stream(job.id)
+def test_a_job_without_a_file_cannot_be_watched_yet(kept: Daemon) -> None:
+    job = kept.client.add(dead(103), paused=True)
+    early = kept.client.stream(job.id)
     assert (early.file, early.url, early.file_path, early.readiness.ready) == (None, None, None, False)
     assert early.readiness.reason
     assert job.stream_url is None
     with pytest.raises(Refused):
-        daemon.client.preload(job.id)
+        kept.client.preload(job.id)
 
 
 # --- for a video application ---
 
 
-def test_a_video_application_downloads_and_is_told_of_progress(daemon: Daemon, swarm: Swarm) -> None:
+def test_a_video_application_downloads_and_is_told_of_progress(kept: Daemon, swarm: Swarm) -> None:
     torrent = swarm.seed({"video.mkv": SIZE}, rate=SIZE // 4)
     told: queue.Queue[tuple[str, int, int, int]] = queue.Queue()
-    client = daemon.client
+    client = kept.client
     job_id = client.start_download("film", "torrent-1", torrent.magnet, lambda *x: told.put(x))
     assert (client.job(job_id).video_id, client.job(job_id).torrent_id) == ("film", "torrent-1")
     heard = [told.get(timeout=60)]
@@ -249,9 +258,9 @@ def test_a_video_application_downloads_and_is_told_of_progress(daemon: Daemon, s
     until(lambda: not any(x.name == f"htdl-{job_id[:8]}" for x in threading.enumerate()))
 
 
-def test_a_video_application_may_ask_too_early_and_cancel_twice(daemon: Daemon) -> None:
-    client = daemon.client
-    job_id = client.start_download(None, None, DEAD)
+def test_a_video_application_may_ask_too_early_and_cancel_twice(kept: Daemon) -> None:
+    client = kept.client
+    job_id = client.start_download(None, None, dead(104))
     assert not client.is_ready_for_streaming(job_id)
     assert client.get_file_path(job_id) is None
     client.cancel_download(job_id)
