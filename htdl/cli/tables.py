@@ -64,8 +64,11 @@ def job_table(
     shown = 0
     for job in jobs:
         lines = _job_lines(job, columns, width)
-        if most_lines is not None and len(body) + len(lines) > max(1, most_lines - 3):
-            break
+        if most_lines is not None:
+            room = max(1, most_lines - 3)
+            lines = lines if body else lines[:room]  # one is always shown
+            if len(body) + len(lines) > room:
+                break
         body += lines
         shown += 1
     left_out = more + len(jobs) - shown

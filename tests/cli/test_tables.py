@@ -118,6 +118,14 @@ def test_a_live_table_fits_the_terminal(height: int) -> None:
     assert f"{(len(lines) - 3) // 2} of 50 shown" in lines[-2]
 
 
+@pytest.mark.parametrize("height", [1, 4])
+def test_the_lowest_terminal_shows_one(height: int) -> None:
+    lines = draw(tables.job_table([job(blocked_by="no_peers") for _ in range(7)], 80, most_lines=height), 80)
+    assert len(lines) == 4
+    assert lines[1].startswith("3f2a91bc")
+    assert lines[2].startswith("1 of 7 shown")
+
+
 def test_totals_add_up() -> None:
     jobs = [job(), job(), job(status="COMPLETED", done_bytes=4 << 20, download_speed=0)]
     assert tables.footer(jobs, 80) == "2 downloading, 1 completed · 2.0 MiB/s down · 6.0 MiB to come"
