@@ -8,6 +8,7 @@ from pathlib import Path
 
 from htdl.core import payload
 from htdl.core.book import Book
+from htdl.errors import NoSuchJob
 from htdl.jobs import Job, JobFile
 from htdl.store.resume import Resume
 from htdl.torrent.api import Engine
@@ -29,8 +30,12 @@ class Saves:
         return Resume(blob, self._book.now(), None if job.id in self._synced else self._boot_id)
 
     def is_trusted(self, job: Job, resume: Resume) -> bool:
-        """Whether its progress need not be verified; notes what has been synced before."""
-        if resume.boot_id is None and job.has_ended:
+        """Whether its progress need not be verified; notes what has been synced before, and that what is
+        fetched from now on is not.
+        """
+        if not job.has_ended:
+            self._synced.discard(job.id)
+        elif resume.boot_id is None:
             self._synced.add(job.id)
         return resume.boot_id in {None, self._boot_id}
 
@@ -42,9 +47,17 @@ class Saves:
     async def sync(self, job: Job, files: Iterable[JobFile], blob: bytes) -> None:
         """Bring a finished job's files to the disk itself; from then on they are trusted after any boot."""
         paths = [file.path for file in files if file.wanted and file.size]
-        if await asyncio.to_thread(payload.sync, Path(job.save_path), paths):
-            self._synced.add(job.id)
-            await self._book.flush({job.id: self.resume(job, blob)})
+        if await asyncio.to_thread(payload.sync, Path(job.save_path), paths) and await self._stands(job):
+            if job.id in self._book.living:
+                self._synced.add(job.id)
+            await self._book.flush({job.id: Resume(blob, self._book.now(), None)})
+
+    async def _stands(self, job: Job) -> bool:
+        """Whether it was neither removed nor begun again meanwhile."""
+        try:
+            return (await self._book.find(job.id)).attempts == job.attempts
+        except NoSuchJob:
+            return False
 
     def forget(self, job_id: str) -> None:
         self._synced.discard(job_id)

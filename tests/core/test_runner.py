@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import sqlite3
 from collections.abc import AsyncIterator
@@ -442,6 +443,29 @@ async def test_after_another_boot_only_what_was_synced_is_believed(
         await world.book.load()
         await world.until_held(job.id)
         assert world.engine.torrents[job.id].recheck is recheck
+
+
+@pytest.mark.parametrize("rules", [{}, {"seed_ratio": 0.0}], ids=["seeds", "does not"])
+async def test_what_is_fetched_again_is_not_taken_for_synced(tmp_path: Path, rules: dict[str, float]) -> None:
+    """Else a power cut would leave holes that nobody looks for."""
+
+    async def saved(blob: bytes, boot: str | None) -> None:
+        async with asyncio.timeout(5):
+            while (found := await world.resume(job.id)) is None or (found.blob, found.boot_id) != (
+                blob,
+                boot,
+            ):
+                world.wake(SAVE_SECONDS)
+                await asyncio.sleep(0.01)
+
+    async with running_world(tmp_path, torrent=rules) as world:
+        job = await world.downloading("torrent", FILM)
+        world.engine.finish(job.id)
+        await saved(b"whole", None)
+        await world.service.retry(job.id)
+        await world.until(lambda: job.id in world.engine.torrents and world.engine.torrents[job.id].recheck)
+        world.engine.saved[job.id] = b"later"
+        await saved(b"later", BOOT)
 
 
 async def test_stopping_saves_all(tmp_path: Path) -> None:
