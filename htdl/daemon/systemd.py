@@ -20,6 +20,7 @@ from htdl.errors import BadConfig
 log = logging.getLogger("htdl.daemon")
 
 FIRST_DESCRIPTOR = 3  # SD_LISTEN_FDS_START
+PATIENCE_SECONDS = 1.0  # with what systemd waits for; all else in the daemon waits meanwhile
 STOP_SECONDS = 2.0  # then a stop lasts, and asks for more time
 MORE_SECONDS = 10.0  # is what it asks for
 MOST_EXTENSIONS = 15  # one that lasts half a minute hangs
@@ -38,16 +39,17 @@ class Notifier:
         return self._address is not None
 
     def ready(self) -> None:
-        self._send("READY=1")
+        self._send("READY=1", patience=PATIENCE_SECONDS)
 
     def reloading(self) -> None:
         """Until the next `ready`; the time tells Type=notify-reload which reload this answers."""
-        self._send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        moment = f"MONOTONIC_USEC={time.monotonic_ns() // 1000}"
+        self._send("RELOADING=1", moment, patience=PATIENCE_SECONDS)
 
     async def tell_stop(self, stopping: asyncio.Event) -> None:
         """That it stops, and while that lasts that it needs more time; runs until it is cancelled."""
         await stopping.wait()
-        self._send("STOPPING=1", "STATUS=stopping")
+        self._send("STOPPING=1", "STATUS=stopping", patience=PATIENCE_SECONDS)
         for _ in range(MOST_EXTENSIONS):
             await asyncio.sleep(STOP_SECONDS)
             self._send(f"EXTEND_TIMEOUT_USEC={int(MORE_SECONDS * 1e6)}")
@@ -62,15 +64,22 @@ class Notifier:
             self._status = words
             self._send(f"STATUS={words}")
 
-    def _send(self, *lines: str) -> None:
+    def _send(self, *lines: str, patience: float = 0.0) -> None:
+        """What comes again soon is not waited for, where systemd is busy; `patience` is seconds."""
         if self._address is None:
             return
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-                sock.setblocking(False)
-                sock.sendto("\n".join(lines).encode(), self._address)
-        except OSError as exc:  # it is busy, or gone: the next one comes soon
-            log.debug("systemd was not told what=%s why=%s", lines[0], exc)
+                sock.settimeout(patience)
+                sock.connect(self._address)  # unix(7): else nothing says when its queue has room again
+                sock.send("\n".join(lines).encode())
+        except OSError as exc:  # it is busy, or gone
+            log.log(
+                logging.WARNING if patience else logging.DEBUG,
+                "systemd was not told what=%s why=%s",
+                lines[0],
+                exc,
+            )
 
 
 def _address(value: str) -> str | None:
