@@ -7,14 +7,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.daemons import Daemon
 from tests.swarm import Swarm
 
 # What is tried with made-up input is tried so often; for a long run by hand, HTDL_TEST_EXAMPLES=100000.
+# That it takes long to make some up says that the machine is busy.
 settings.register_profile(
-    "htdl", max_examples=int(os.environ.get("HTDL_TEST_EXAMPLES", "100")), deadline=None
+    "htdl",
+    max_examples=int(os.environ.get("HTDL_TEST_EXAMPLES", "100")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("htdl")
 
