@@ -157,7 +157,9 @@ class Book:
                 self.living[job.id] = job
                 self.files[job.id] = files
                 for other in others:
-                    self._keep(other)  # one that seeded gave the torrent up in that transaction
+                    if other.id in self.living and self.living[other.id].seeding and not other.seeding:
+                        self._tell(Kind.CHANGED, other)  # it gave the torrent up in that transaction
+                    self._keep(other)
                 self._tell(Kind.ADDED, job)
         return self._newest(job), is_new
 

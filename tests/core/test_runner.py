@@ -520,6 +520,7 @@ async def test_a_new_job_takes_the_torrent_from_one_that_seeds(world: World) -> 
     assert new.save_path == old.save_path
     assert not (await world.job(old.id)).seeding
     assert set(world.engine.torrents) == {new.id}
+    await world.until(lambda: not [x.job for x in world.events if x.job.id == old.id][-1].seeding)
 
 
 async def test_a_retry_takes_the_torrent_from_one_that_seeds(world: World) -> None:
