@@ -141,9 +141,11 @@ class Live:
         return show
 
     async def _make(self, job: Job, file: JobFile, show: _Show, prepared: Prepared) -> None:
+        key = (job.id, file.index)
         try:
             source = self._conversions.source(job, file)
-            if source is None:
+            if source is None:  # its torrent is verified anew, say: who asks again begins again
+                self._chores.begin(self._end(key))
                 return
             expected = prepared.plan.bytes or file.size
             await asyncio.to_thread(self._check_room, expected)
@@ -155,7 +157,7 @@ class Live:
             )
         except (HtdlError, OSError) as exc:
             log.warning("cannot be shown job=%s file=%d: %s", job.id, file.index, exc)
-            key, is_full = (job.id, file.index), isinstance(exc, DiskFull)
+            is_full = isinstance(exc, DiskFull)
             self._failed = {x: known for x, known in self._failed.items() if self._has_failed(x)}
             self._failed[key] = prepared, self._clock() + NO_ROOM_SECONDS if is_full else float("inf")
             self._chores.begin(self._end(key))

@@ -76,6 +76,16 @@ async def test_once_there_is_room_it_is_tried_again(world: World, monkeypatch: p
             await asyncio.sleep(0.02)
 
 
+async def test_what_cannot_be_read_just_now_is_tried_again(world: World) -> None:
+    job, file = await converted(world)
+    gone = await world.book.change(job.id, file_path=None)
+    assert not (await world.service.live.part(gone, file, PLAYLIST)).exists()
+    back = await world.book.change(job.id, file_path=job.file_path)
+    async with asyncio.timeout(5):
+        while not await is_there(world, back, file):  # noqa: ASYNC110 - it tells nobody that it may be
+            await asyncio.sleep(0.02)
+
+
 async def is_there(world: World, job: Job, file: JobFile) -> bool:
     try:
         return (await world.service.live.part(job, file, PLAYLIST)).exists()
