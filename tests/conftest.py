@@ -61,6 +61,15 @@ def daemon(make_daemon: Callable[..., Daemon]) -> Daemon:
     return make_daemon()
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """One for the tests of a file that leave it as it was, but for jobs of their own."""
+    daemon = Daemon(tmp_path_factory.mktemp("kept"))
+    daemon.start()
+    yield daemon
+    daemon.end()
+
+
 @pytest.fixture
 def swarm(tmp_path: Path) -> Iterator[Swarm]:
     """Seeders in this process: swarm.seed({...}) -> Torrent with .magnet, .data, .bytes."""

@@ -34,15 +34,6 @@ def dead(number: int) -> str:
     return f"magnet:?xt=urn:btih:{number:040x}"
 
 
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    """One for the tests that leave it as it was, but for jobs of their own."""
-    daemon = Daemon(tmp_path_factory.mktemp("kept"))
-    daemon.start()
-    yield daemon
-    daemon.end()
-
-
 # --- the verbs ---
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,12 +18,9 @@ from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    daemon = Daemon(tmp_path_factory.mktemp("kept") / "daemon")
-    daemon.start()
-    until(lambda: daemon.client.health().ok)  # it answers before its engine does
-    yield daemon
-    daemon.end()
+def kept(kept: Daemon) -> Daemon:
+    until(lambda: kept.client.health().ok)  # it answers before its engine does
+    return kept
 
 
 def named(daemon: Daemon, name: str) -> list[Finding]:
