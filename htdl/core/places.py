@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from htdl.config import Config
-from htdl.core import admission
+from htdl.core import admission, inbox
 from htdl.core.cleaning import size
 from htdl.jobs import Finding, Level
 
@@ -55,9 +55,20 @@ def _fault(folder: Path, *, must_exist: bool) -> str | None:
             return "is not there" if must_exist else f"cannot be made: {nearest} is no folder"
         with tempfile.TemporaryFile(dir=nearest) as file:
             file.write(b"htdl")
+        if must_exist:
+            return _taken(folder)
     except OSError as exc:
         there = "" if nearest == folder else f" (tried in {nearest})"
         return f"cannot be written: {exc.strerror or exc}{there}"
+    return None
+
+
+def _taken(watched: Path) -> str | None:
+    """What else has the name of a folder that is needed below this one; a link is not followed there."""
+    for name in (inbox.ADDED, inbox.FAILED):
+        path = watched / name
+        if path.is_symlink() or (path.exists() and not path.is_dir()):
+            return f"needs a folder {name}, and something else has that name"
     return None
 
 

@@ -20,7 +20,12 @@ MOST_WORDS = 200  # of what a tracker says
 
 def findings(config: Torrent, seen: Network, trouble: str | None, holders: dict[int, str]) -> list[Finding]:
     """`trouble` is the engine's, `holders` who has a port of the configured range in its place."""
-    return [_port(config, seen, trouble, holders), _inbound(seen), _dht(config, seen), *_trackers(seen)]
+    return [
+        _port(config, seen, trouble, holders),
+        _inbound(config, seen),
+        _dht(config, seen),
+        *_trackers(seen),
+    ]
 
 
 def _port(config: Torrent, seen: Network, trouble: str | None, holders: dict[int, str]) -> Finding:
@@ -45,10 +50,12 @@ def _range(first: int, last: int) -> str:
     return f"port {first} is not free" if first == last else f"none of {first} to {last} is free"
 
 
-def _inbound(seen: Network) -> Finding:
+def _inbound(config: Torrent, seen: Network) -> Finding:
     if seen.incoming:
-        peers = "1 peer has" if seen.incoming == 1 else f"{seen.incoming} peers have"
-        return Finding("inbound", Level.OK, f"{peers} come in by themselves: we can be reached")
+        one = seen.incoming == 1
+        peers = "1 peer has come in by itself" if one else f"{seen.incoming} peers have come in by themselves"
+        whence = ", at least from our own network" if config.allow_lan else ""
+        return Finding("inbound", Level.OK, f"{peers}: we can be reached{whence}")
     words = "no peer has come in by itself since the start"
     if seen.peers < ENOUGH_PEERS:
         return Finding("inbound", Level.OK, f"{words}; too few are connected to tell why")

@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from htdl import config
-from htdl.config import Config
+from htdl.config import Config, Torrent
 from htdl.core import checks, codecs, diagnosis, machine, places, ports, reach, symptoms
 from htdl.jobs import Blocked, Finding, Job, Level, SpeedLimit, State
 from htdl.store import soundness
@@ -79,6 +79,16 @@ def test_to_listen_nowhere_is_wrong(settings: Config) -> None:
 def test_that_nobody_comes_is_told_once_enough_were_found(settings: Config) -> None:
     assert "forward" in worst(network(settings, replace(SEEN, incoming=0))).hint
     assert levels(network(settings, replace(SEEN, incoming=0, peers=1)))["inbound"] is Level.OK
+
+
+def test_who_comes_from_our_own_network_proves_no_more(settings: Config) -> None:
+    def said(torrent: Torrent, peers: int) -> str:
+        found = network(msgspec.structs.replace(settings, torrent=torrent), replace(SEEN, incoming=peers))
+        return next(x.words for x in found if x.name == "inbound")
+
+    assert said(settings.torrent, 1) == "1 peer has come in by itself: we can be reached"
+    local = msgspec.structs.replace(settings.torrent, allow_lan=True)
+    assert said(local, 2).endswith("by themselves: we can be reached, at least from our own network")
 
 
 def test_a_dht_without_nodes_is_told_where_it_is_wanted(settings: Config) -> None:
@@ -186,6 +196,10 @@ def test_a_watch_folder_must_be_there(settings: Config, tmp_path: Path) -> None:
     watching = msgspec.structs.replace(settings.watch, paths=(tmp_path / "drop",))
     named = places.folders(msgspec.structs.replace(settings, watch=watching), tmp_path)
     assert "is not there" in worst(places.look(named)).words
+    (tmp_path / "drop").mkdir()
+    assert set(levels(places.look(named)).values()) == {Level.OK}
+    (tmp_path / "drop" / "added").touch()
+    assert "needs a folder added" in worst(places.look(named)).words
 
 
 def test_a_disk_without_room_is_wrong(settings: Config, tmp_path: Path) -> None:
