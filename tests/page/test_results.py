@@ -88,8 +88,12 @@ async def make(case: Case, folder: Path, target: Target) -> Made | str:
             return Made(case, found, planned, Path(source.target))
         path = folder / f"{case.name}.{target.codec}{planned.suffix}"
         part = part_for(path, folder, case.name)
+
+        async def place(part: Path) -> Path:
+            return await asyncio.to_thread(part.replace, path)
+
         await convert(
-            tools, source, planned, path, part,
+            tools, source, planned, part, place,
             duration=found.duration, stall_seconds=30, progress=lambda step: None,
         )  # fmt: skip
     except HtdlError as exc:

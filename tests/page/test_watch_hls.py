@@ -66,7 +66,7 @@ def test_a_place_beyond_what_was_made_is_waited_for(watch: Watch, clips: Clips) 
 
 
 def test_a_browser_with_little_room_plays_it_to_the_end(watch: Watch, clips: Clips, small: Browser) -> None:
-    watching = watch({"film.mp4": clips("mp4-ac3", 30)}, rate=500_000, conversion=CONVERTED, browser=small)
+    watching = watch({"film.mp4": clips("mp4-ac3", 30)}, rate=300_000, conversion=CONVERTED, browser=small)
     page = watching.page
     page.until(IS_FED)
     page.evaluate("video.playbackRate = 3")
