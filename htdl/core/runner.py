@@ -232,15 +232,18 @@ class Runner:
         )
 
     def _to_decide_about(self, held: set[str]) -> list[Job]:
-        """All, but of those that only seed, which may be thousands, the few of which something is known."""
-        findings = self._findings
+        """All, but of those that only seed or are paused, which may be thousands, the few of which something
+        is known.
+        """
+        findings, paused = self._findings, (State.PAUSED, Wish.PAUSE)
         return [
             x
             for x in self._book.living.values()
-            if not (x.seeding and x.has_ended)
-            or x.wish is not Wish.RUN
-            or x.id not in held
-            or x.id in findings
+            if x.id in findings
+            or (
+                (x.status, x.wish) != paused
+                and not (x.seeding and x.has_ended and x.wish is Wish.RUN and x.id in held)
+            )
         ]
 
     def _room(self) -> int:
