@@ -91,10 +91,18 @@ def next_step(job: words.JobObject) -> str:
     return f"wait for it with: htdl wait {words.short_id(job)} --for ready"
 
 
-def chosen(app: App, ids: Sequence[str], everything: bool, status: Sequence[str]) -> list[str]:
-    """The ids given, or with --all those of every job in one of these states.  Raises UsageError."""
+def chosen(
+    app: App, ids: Sequence[str], everything: bool, status: Sequence[str], *, backwards: bool = False
+) -> list[str]:
+    """The ids given, or with --all those of every job in one of these states.  Raises UsageError.
+
+    Where all are to stop, `backwards` begins with who waits: none begins in a slot that another leaves.
+    """
     if everything == bool(ids):
         raise click.UsageError(
             "name the downloads by id, or say --all" if not ids else "give ids or --all, not both"
         )
-    return [job["id"] for job in app.jobs(status)[0]] if everything else list(ids)
+    if not everything:
+        return list(ids)
+    found = [job["id"] for job in app.jobs(status)[0]]
+    return found[::-1] if backwards else found

@@ -17,7 +17,8 @@ from htdl.cli.options import as_json, examples, job_ids
 def command(app: App, ids: tuple[str, ...], everything: bool, as_json: bool) -> int:
     """Let downloads stand still.  What is here stays; resume goes on with it."""
     single = len(ids) == 1
-    targets = many.chosen(app, ids, everything, ("PENDING", "DOWNLOADING", "CONVERTING"))
+    states = ("PENDING", "DOWNLOADING", "CONVERTING")
+    targets = many.chosen(app, ids, everything, states, backwards=True)
     return many.act(
         app, "pause", targets, lambda job: f"paused {many.named(job)}", as_json=as_json, single=single
     )

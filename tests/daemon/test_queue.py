@@ -24,6 +24,15 @@ def test_one_at_a_time_in_the_order_they_came(make_daemon: Make, swarm: Swarm) -
     assert times == sorted(times)
 
 
+def test_none_begins_while_all_are_stopped(make_daemon: Make) -> None:
+    daemon = make_daemon(torrent={"max_active_downloads": 1})
+    jobs = [daemon.client.add(name * 40) for name in "abcd"]
+    once(daemon, jobs[0].id, lambda job: job.status is State.DOWNLOADING)
+    assert daemon.htdl("pause", "--all").returncode == 0
+    assert {daemon.client.job(job.id).status for job in jobs} == {State.PAUSED}
+    assert daemon.log().count("download starts") == 1
+
+
 def test_a_higher_priority_takes_the_slot_and_gives_it_back(make_daemon: Make, swarm: Swarm) -> None:
     daemon = make_daemon(torrent={"max_active_downloads": 1})
     slow = swarm.seed({"slow.mkv": 1_500_000}, name="slow.mkv", rate=SLOW)
