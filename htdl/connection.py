@@ -123,7 +123,10 @@ class Connection:
         except OSError as exc:
             sock.close()
             if exc.errno in {errno.EACCES, errno.EPERM}:
-                raise Refused(f"{path} belongs to another user's daemon") from exc
+                raise Refused(
+                    f"{path} belongs to another user's daemon",
+                    hint="name your own with --socket, or ask to be let in by daemon.socket_group",
+                ) from exc
             raise NoDaemon(
                 f"no daemon answers on {path} ({exc.strerror or exc})",
                 hint="start one with: htdl daemon start",

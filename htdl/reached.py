@@ -33,11 +33,14 @@ def end_of(job: JobInfo) -> HtdlError:
     if _is_unconverted(job):
         words = f"the conversion of job {job.id[:8]} failed: {job.error_message}"
         return ConversionFailed(words, hint=hint, code=job.error_code)
-    return JobFailed(f"job {job.id[:8]} is {job.status}: {_why_not(job)}", hint=hint)
+    called = f"{job.name or 'job'} ({job.id[:8]})"
+    if job.status is State.CANCELLED:
+        return JobFailed(f"{called} was cancelled", hint=hint)
+    return JobFailed(f"{called} is {job.status.lower()}: {_why_not(job)}", hint=hint)
 
 
 def _why_not(job: JobInfo) -> str:
     """Why a job that has ended is of no use."""
     if job.status is State.COMPLETED and job.readiness:
         return job.readiness.reason
-    return job.error_message or "it was cancelled"
+    return job.error_message or "nobody knows why"

@@ -28,16 +28,15 @@ def command(app: App, ids: tuple[str, ...], everything: bool, delete: bool, yes:
     if everything and not yes and (as_json or not can_ask()):
         raise click.UsageError("there is nobody to ask; say --yes to cancel every download")
     single = len(ids) == 1
-    targets = many.chosen(app, ids, everything, ("PENDING", "DOWNLOADING", "CONVERTING", "PAUSED"))
+    states = ("PENDING", "DOWNLOADING", "CONVERTING", "PAUSED")
+    targets = many.chosen(app, ids, everything, states, backwards=True)
     if everything and targets and not yes and not _confirmed(len(targets), delete):
         click.echo("nothing was cancelled", err=True)
         return 1
 
     def said(job: many.Job) -> str:
         ended = "cancelled" if job["status"] not in {"COMPLETED", "FAILED"} else "stopped"
-        return f"{ended} {many.named(job)}" + (
-            f"\n  its data is removed: {printable(job['save_path'])}" if delete else ""
-        )
+        return f"{ended} {many.named(job)}" + (f"\n  {_removed(job)}" if delete else "")
 
     return many.act(app, "cancel", targets, said, as_json=as_json, single=single, body={"delete": delete})
 
@@ -49,3 +48,9 @@ def _confirmed(count: int, delete: bool) -> bool:
     except click.Abort:  # a Ctrl-C or Ctrl-D stays in the line of the question
         click.echo(err=True)
         raise
+
+
+def _removed(job: many.Job) -> str:
+    if not job.get("info_hash"):
+        return "what was made of it is removed; the file itself stays"
+    return f"its data is removed: {printable(job['save_path'])}"

@@ -166,7 +166,14 @@ def _print_plan(name: str, plan: Object, *, is_first: bool, is_only: bool) -> No
 
 
 def _is_file(name: str) -> bool:
-    """What has a slash is a path; so is what lies here under this name and is no folder."""
+    """What has a slash is a path; so is what lies here under this name and is no folder.
+
+    Raises BadSource for what can be neither a file nor a job.
+    """
+    if "://" in name:
+        raise BadSource(f"{name!r} is an address", hint="htdl add fetches it and converts it")
+    if "." in name and os.path.isdir(name):  # noqa: PTH112 - as below
+        raise BadSource(f"{name!r} is a folder", hint="name the videos in it")
     return "/" in name or (os.path.lexists(name) and not os.path.isdir(name))  # noqa: PTH112 - Path's differ on odd names
 
 

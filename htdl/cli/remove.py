@@ -25,7 +25,9 @@ def command(app: App, ids: tuple[str, ...], delete: bool, as_json: bool) -> int:
         job: many.Job = app.call("DELETE", job_path(prefix) + ("?delete=1" if delete else ""))
         if not as_json:
             click.echo(f"removed {many.named(job)}")
-            if delete:
+            if not job.get("info_hash"):  # of a file that was here already
+                click.echo(f"  what was made of it {'is removed too' if delete else 'stays'}")
+            elif delete:
                 click.echo(f"  its data too: {printable(job['save_path'])}")
             elif os.path.lexists(job["save_path"]):
                 click.echo(f"  its data stays in {path_text(job['save_path'])}")

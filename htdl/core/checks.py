@@ -14,6 +14,7 @@ from htdl.config import Config
 from htdl.config import Conversion as Settings
 from htdl.core import admission
 from htdl.core.book import Book
+from htdl.core.cleaning import size
 from htdl.errors import ConversionFailed, HtdlError
 from htdl.jobs import Conversion, ConversionState, Health, State
 from htdl.media.tools import find_tools
@@ -90,7 +91,9 @@ class Checks:
             return (_words(exc), ""), (OK, "")
         if seen is None:
             return (f"{silent()}: {SILENT_HINT}", ""), (OK, "")
-        return (OK, f"{seen.peers} peers connected"), _port(seen, self._engine.trouble())
+        return (OK, f"{seen.peers} {'peer' if seen.peers == 1 else 'peers'} connected"), _port(
+            seen, self._engine.trouble()
+        )
 
     async def _writable(self) -> str:
         at, words = self._database
@@ -164,7 +167,7 @@ def _disk(config: Config) -> Found:
     folders = (config.torrent.download_path, config.storage.base_path, config.storage.temp_path)
     full = [folder for folder in dict.fromkeys(folders) if _is_full(folder, reserve)]
     if not full:
-        return OK, f"{admission.free_bytes(folders[0]) / 1e9:,.1f} GB free"
+        return OK, f"{size(admission.free_bytes(folders[0]))} free"
     named = " and ".join(map(str, full))
     return f"{named}: less than storage.min_free is left: free some space there, or set another folder", ""
 

@@ -53,10 +53,14 @@ def _range(first: int, last: int) -> str:
 def _inbound(config: Torrent, seen: Network) -> Finding:
     if seen.incoming:
         one = seen.incoming == 1
-        peers = "1 peer has come in by itself" if one else f"{seen.incoming} peers have come in by themselves"
+        peers = (
+            "1 peer has come in of its own accord"
+            if one
+            else f"{seen.incoming} peers have come in of their own accord"
+        )
         whence = ", at least from our own network" if config.allow_lan else ""
         return Finding("inbound", Level.OK, f"{peers}: we can be reached{whence}")
-    words = "no peer has come in by itself since the start"
+    words = "no peer has come in of its own accord since the start"
     if seen.peers < ENOUGH_PEERS:
         return Finding("inbound", Level.OK, f"{words}; too few are connected to tell why")
     hint = _FORWARD.format(seen.port) if seen.port else ""

@@ -312,5 +312,5 @@ def _why_idle(job: Job) -> str:
     if job.wish is Wish.PAUSE:
         return "the download is paused"
     if job.has_ended or job.wish is Wish.CANCEL:
-        return f"the download is {job.status if job.has_ended else 'being cancelled'}"
+        return f"the download is {job.status.lower() if job.has_ended else 'being cancelled'}"
     return job.detail or "the download has not begun"

@@ -99,7 +99,7 @@ def _limit(held: SpeedLimit) -> str:
     if held.speed < 0:
         return "no limit"
     why = {"schedule": " by the schedule", "hand": " set by hand"}.get(held.by, "")
-    return f"{held.speed // 1024} KB/s{why}"
+    return f"{held.speed // 1024} KiB/s{why}"
 
 
 def _said(jobs: Collection[Job], are_all: bool = True) -> str:

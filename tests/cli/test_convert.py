@@ -126,3 +126,12 @@ def test_a_name_that_is_not_utf_8_is_a_bad_source(daemon: Daemon, own: Path) -> 
     told = daemon.htdl("convert", os.fsdecode(b"film\xff.mkv"), cwd=own)
     assert told.returncode == 5
     assert "is not UTF-8" in told.stderr
+
+
+def test_what_is_no_video_at_all_is_told_apart(daemon: Daemon, tmp_path: Path) -> None:
+    folder = tmp_path / "films.d"
+    folder.mkdir()
+    told = daemon.htdl("convert", "http://example.com/film.mkv")
+    assert (told.returncode, "is an address" in told.stderr) == (5, True)
+    told = daemon.htdl("convert", str(folder))
+    assert (told.returncode, "is a folder" in told.stderr) == (5, True)

@@ -86,9 +86,9 @@ def test_who_comes_from_our_own_network_proves_no_more(settings: Config) -> None
         found = network(msgspec.structs.replace(settings, torrent=torrent), replace(SEEN, incoming=peers))
         return next(x.words for x in found if x.name == "inbound")
 
-    assert said(settings.torrent, 1) == "1 peer has come in by itself: we can be reached"
+    assert said(settings.torrent, 1) == "1 peer has come in of its own accord: we can be reached"
     local = msgspec.structs.replace(settings.torrent, allow_lan=True)
-    assert said(local, 2).endswith("by themselves: we can be reached, at least from our own network")
+    assert said(local, 2).endswith("of their own accord: we can be reached, at least from our own network")
 
 
 def test_a_dht_without_nodes_is_told_where_it_is_wanted(settings: Config) -> None:
@@ -138,7 +138,7 @@ def test_a_little_upload_is_told(settings: Config) -> None:
     assert symptoms.of_limits(held).level is Level.OK
     slow = replace(held, upload=SpeedLimit(speed=5 << 10, by="schedule"))
     assert symptoms.of_limits(slow).level is Level.WARN
-    assert "5 KB/s by the schedule" in symptoms.of_limits(slow).words
+    assert "5 KiB/s by the schedule" in symptoms.of_limits(slow).words
 
 
 # --- the machine

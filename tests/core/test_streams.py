@@ -72,7 +72,7 @@ async def test_what_cannot_be_watched_is_refused_with_the_next_step(world: World
         await streams.open(job.id)
     assert "htdl resume" in str(paused.value.hint)
     await world.service.cancel(job.id)
-    with pytest.raises(Refused, match="CANCELLED") as cancelled:
+    with pytest.raises(Refused, match="the download is cancelled") as cancelled:
         await streams.open(job.id)
     assert "htdl retry" in str(cancelled.value.hint)
 
