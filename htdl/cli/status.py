@@ -32,7 +32,7 @@ _WORDS = {
     epilog=examples(
         "htdl status",
         "htdl status --active --sort speed",
-        "htdl status --name 's01e*' -s completed",
+        "htdl status --name '*s01e*' -s completed",
         "htdl status --ready --sort added -n 10",
         "htdl status --json | jq '.[].name'",
     ),
