@@ -49,7 +49,10 @@ def start(app: App) -> None:
         before = log.stat().st_size if log.exists() else 0
         _await(app, log, before)
     except OSError as exc:
-        raise HtdlError(f"cannot start a daemon with its log at {log}: {exc}") from exc
+        raise HtdlError(
+            f"cannot start a daemon with its log at {log}: {os.strerror(exc.errno or 0)}",
+            hint="make its folder one that you may write to, or name another in HTDL_STATE_DIR",
+        ) from exc
     click.echo(f"started the daemon (its log: {log})", err=True)
 
 

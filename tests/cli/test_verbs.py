@@ -386,6 +386,13 @@ def test_a_socket_that_cannot_be_had_is_told_at_once(offline: Daemon) -> None:
     assert str(offline.socket) in result.stderr
 
 
+def test_a_log_that_cannot_be_written_is_told_with_what_to_do(offline: Daemon) -> None:
+    result = offline.htdl("daemon", "start", env={"HTDL_STATE_DIR": "/proc/nothing"})
+    assert result.returncode == 1
+    assert "its log at /proc/nothing/daemon.log: No such file or directory\n" in result.stderr
+    assert "HTDL_STATE_DIR" in result.stderr
+
+
 @pytest.mark.parametrize("command", [("status",), ("show", "ID"), ("stats",), ("watch",), ("add", DEAD)])
 def test_nothing_is_coloured_in_a_pipe(make_daemon: Callable[..., Daemon], command: tuple[str, ...]) -> None:
     daemon = make_daemon("plain")
