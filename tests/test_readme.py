@@ -35,7 +35,11 @@ def shell_lines() -> list[str]:
 
 CALLS = list(
     dict.fromkeys(
-        [line.split("#")[0].strip().removeprefix("sudo ") for line in shell_lines() if "htdl " in line]
+        [
+            line.split("#")[0].strip().removeprefix("sudo ").removeprefix("/opt/htdl/bin/")
+            for line in shell_lines()
+            if "htdl " in line
+        ]
         + re.findall(r"`(htdl [^`]+)`", TEXT)
     )
 )
