@@ -139,7 +139,7 @@ def size(count: int) -> str:
     """20 GiB, 1.5 GiB, 300 MiB"""
     for unit, power in (("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)):
         if count >= 1 << power:
-            return f"{round(count / (1 << power), 1):g} {unit}"
+            return f"{count / (1 << power):,.1f}".removesuffix(".0") + f" {unit}"
     return f"{count} bytes"
 
 

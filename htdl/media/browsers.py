@@ -108,7 +108,7 @@ def sound_fault(stream: Stream, container: str, picture: str | None) -> str | No
     codec, what = stream.codec, name(stream.codec)
     with_opus = container == MP4 and codec == "opus" and picture in {"vp9", "av1"}
     if codec not in AUDIO[container] and not with_opus:
-        return f"{what} is silent in some browsers"
+        return f"{what} does not fit into WebM" if container == WEBM else f"{what} is silent in some browsers"
     if stream.profile not in _PROFILES.get(codec, {stream.profile}):
         return f"{what} of profile {stream.profile} is silent in some browsers"
     if codec == "mp3" and 0 < stream.sample_rate < _LEAST_RATE:

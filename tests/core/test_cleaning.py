@@ -182,7 +182,13 @@ def test_what_is_kept_is_summed_up_with_what_would_go() -> None:
 
 @pytest.mark.parametrize(
     ("count", "words"),
-    [(20 * GIB, "20 GiB"), (3 * GIB // 2, "1.5 GiB"), (300 << 20, "300 MiB"), (12, "12 bytes")],
+    [
+        (20 * GIB, "20 GiB"),
+        (3 * GIB // 2, "1.5 GiB"),
+        (300 << 20, "300 MiB"),
+        (12, "12 bytes"),
+        (8 << 63, "67,108,864 TiB"),
+    ],
 )
 def test_sizes_are_told_as_people_write_them(count: int, words: str) -> None:
     assert size(count) == words

@@ -112,6 +112,7 @@ def test_a_picture_of_webm_that_does_not_play_becomes_what_was_asked_for() -> No
 def test_webm_is_made_where_it_is_asked_for() -> None:
     found = planned(FILM, SOUND, container=MP4, target=Target("webm", "av1"))
     assert (found.suffix, found.effort) == (".webm", Effort.TRANSCODE)
+    assert [x.reason for x in found.streams if x.kind == "audio"] == ["AAC does not fit into WebM"]
     assert "H.264 does not play in WebM" in found.reason
     assert [x.becomes for x in found.streams] == ["av1", "opus"]
 
