@@ -153,7 +153,10 @@ async def test_none_is_run_for_what_came_before_there_was_one(world: World, tmp_
 async def test_too_many_that_wait_are_left_out_and_told(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with hooked(world, on_added=["/bin/sleep", "600"], timeout_seconds=600):
+    async with hooked(world, on_added=["/bin/sleep", "600"], timeout_seconds=600) as running:
+        await world.until(
+            lambda: running._is_taken_up
+        )  # else all of it is in the bus's queue, which ends at it
         for number in range(hooks.AT_ONCE + hooks.MAX_WAITING + 2):
             world.bus.publish(Kind.ADDED, new_job(number))
             if number % 100 == 0:

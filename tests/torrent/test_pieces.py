@@ -214,4 +214,6 @@ async def test_a_piece_that_a_corrupt_peer_sent_is_never_readable(
     while pieces.readable_until(0) < pieces.count:
         await asyncio.wait_for(pieces.changed(), 20)
         assert wrong(rig, torrent) == []
+        here = pieces.readable_until(pieces.count // 2)
+        rig.engine.want("a", range(here, pieces.count))  # as a reader does, who asks for what is missing
     await rig.hears(Finished)
