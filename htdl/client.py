@@ -20,28 +20,25 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from htdl import wire
 from htdl.connection import NOWHERE, Connection, Place
 from htdl.errors import HtdlError, NoSuchJob, Refused
 from htdl.events import Kind
-from htdl.jobs import (
-    AddRequest,
-    FileRequest,
-    Finding,
-    Health,
-    JobPatch,
-    LimitRequest,
-    Preload,
-    SpeedLimits,
-    Stats,
-    StreamInfo,
-    Wanted,
-)
+from htdl.jobs import AddRequest, FileRequest, JobPatch, Preload, StreamInfo, Wanted
 from htdl.reached import Until, end_of, is_reached
 from htdl.wire import JobInfo
+
+if TYPE_CHECKING:
+    from htdl.answers import (  # classes take long to make, and few verbs need these
+        Finding,
+        Health,
+        LimitRequest,
+        SpeedLimits,
+        Stats,
+    )
 
 ProgressCallback = Callable[[str, int, int, int], None]
 """Called with job id, progress 0-100, speed in bytes a second, ETA in seconds (-1 unknown)."""
@@ -241,6 +238,8 @@ class Client:
         """Limit all downloads together, in bytes a second, -1 for none, until something else is configured;
         None leaves one as it is, and `reset` first goes back to what is configured.
         """
+        from htdl.answers import LimitRequest
+
         request = LimitRequest(
             max_download_speed=max_download_speed, max_upload_speed=max_upload_speed, reset=reset
         )
@@ -249,10 +248,14 @@ class Client:
     # The daemon itself
 
     def stats(self) -> Stats:
+        from htdl.answers import Stats
+
         return Stats(**wire.known(Stats, self.request("GET", f"{wire.API}/stats")[0]))
 
     def health(self) -> Health:
         """An unhealthy daemon is an answer, not an error."""
+        from htdl.answers import Health
+
         told = self._connection.exchange("GET", f"{wire.API}/health", None, accept=(200, 503))[0]
         return Health(**wire.known(Health, told))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
 from htdl import errors
@@ -18,21 +18,19 @@ from htdl.jobs import (
     Blocked,
     Conversion,
     ConversionState,
-    Finding,
     Job,
     JobFile,
-    JobLimit,
     JobView,
-    Level,
     Readiness,
-    SpeedLimit,
-    SpeedLimits,
     State,
     StreamInfo,
     SubtitleLink,
     Wanted,
     Wish,
 )
+
+if TYPE_CHECKING:
+    from htdl.answers import Finding, SpeedLimits  # classes take long to make, and few verbs need these
 
 API = "/api/v1"
 VERSION_HEADER = "Htdl-Version"
@@ -183,6 +181,8 @@ def stream_info(fields: Mapping[str, Any]) -> StreamInfo:
 
 def finding(fields: Mapping[str, Any]) -> Finding:
     """A Finding back again from its JSON; a level that only a newer daemon knows is a warning."""
+    from htdl.answers import Finding, Level
+
     own = known(Finding, fields)
     own["level"] = Level(own["level"]) if own["level"] in list(Level) else Level.WARN
     return Finding(**own)
@@ -190,6 +190,8 @@ def finding(fields: Mapping[str, Any]) -> Finding:
 
 def speed_limits(fields: Mapping[str, Any]) -> SpeedLimits:
     """A SpeedLimits back again from its JSON."""
+    from htdl.answers import JobLimit, SpeedLimit, SpeedLimits
+
     own = known(SpeedLimits, fields)
     for way in ("download", "upload"):
         own[way] = SpeedLimit(**known(SpeedLimit, own[way]))

@@ -16,7 +16,7 @@ ROOT = Path(htdl.__file__).parent
 # each imports only those before it
 TOP = (
     *("errors", "rates", "timetable", "toml_lines", "faults", "values"),
-    *("paths", "jobs", "events", "config", "origins", "wire"),
+    *("paths", "jobs", "answers", "events", "config", "origins", "wire"),
 )
 EVERYTHING = frozenset({*TOP, "store", "torrent", "stream", "media", "core", "api", "daemon"})
 
@@ -44,6 +44,7 @@ ROOMS = {
     "values": room("", "", "pure: what is written in, what it stands for out", "asyncio os time"),
     "paths": room("errors", "platformdirs", "pure functions of an environ mapping", "asyncio os time"),
     "jobs": room("errors paths", "", "no I/O, no clock", "asyncio os time datetime"),
+    "answers": room("", "", "no I/O, no clock", "asyncio os time datetime"),
     "events": room("errors paths jobs", "", "the bus knows jobs, and nobody who listens", "os time"),
     "config": room(
         "errors timetable toml_lines faults values paths jobs events",
@@ -53,7 +54,7 @@ ROOMS = {
     ),
     "origins": room("toml_lines faults values config", "", "pure: text in, origins out", "asyncio os time"),
     "wire": room(
-        "errors paths jobs events config", "", "both ends of the socket import it", "asyncio os time"
+        "errors paths jobs answers events config", "", "both ends of the socket import it", "asyncio os time"
     ),
     "store": room("errors jobs", "sqlite_utils", "SQL lives here, decisions do not", "time datetime"),
     "torrent": room("errors config", "libtorrent aiohttp", "libtorrent is seen from nowhere else"),
@@ -62,13 +63,13 @@ ROOMS = {
         "errors config", "av imageio_ffmpeg charset_normalizer", "ffmpeg is seen from nowhere else"
     ),
     "core": room(
-        "errors timetable paths jobs events config store stream media torrent",
+        "errors timetable paths jobs answers events config store stream media torrent",
         "sqlite_utils prometheus_client",
         "decides and acts; how it is asked and shown is not its affair",
         "http json",
     ),
     "api": room(
-        "errors paths jobs events config wire core stream",
+        "errors paths jobs answers events config wire core stream",
         "aiohttp msgspec",
         "HTTP and nothing else; it decides nothing",
         "sqlite3",
@@ -77,13 +78,13 @@ ROOMS = {
     "reached": room("errors jobs wire", "", "what a wait waits for: no I/O, no clock", "asyncio os time"),
     "connection": room("errors paths wire", "", "the client's way to the socket", "asyncio"),
     "client": room(
-        "errors paths jobs events wire reached connection",
+        "errors paths jobs answers events wire reached connection",
         "",
         "other programs import it: small and quick",
         "asyncio",
     ),
     "cli": room(
-        "errors rates paths jobs events faults config origins wire reached connection client daemon",
+        "errors rates paths jobs answers events faults config origins wire reached connection client daemon",
         "click rich",
         "talks to the daemon as any client does",
         "sqlite3 asyncio",

@@ -11,21 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from htdl import errors, wire
+from htdl.answers import Finding, Level
 from htdl.events import Event, Kind
-from htdl.jobs import (
-    Blocked,
-    Finding,
-    Job,
-    JobFile,
-    JobView,
-    Level,
-    Readiness,
-    State,
-    StreamInfo,
-    SubtitleLink,
-    Wanted,
-    Wish,
-)
+from htdl.jobs import Blocked, Job, JobFile, JobView, Readiness, State, StreamInfo, SubtitleLink, Wanted, Wish
 
 JOB = Job(
     id="0b7e",

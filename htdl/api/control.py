@@ -11,21 +11,11 @@ import msgspec
 from aiohttp import web
 
 from htdl import wire
+from htdl.answers import LimitRequest
 from htdl.api import answers, bodies
 from htdl.api.connection import until_gone
 from htdl.errors import BadRequest
-from htdl.jobs import (
-    AddRequest,
-    FileRequest,
-    JobPatch,
-    JobQuery,
-    JobView,
-    LimitRequest,
-    Narrow,
-    Sort,
-    State,
-    Wanted,
-)
+from htdl.jobs import AddRequest, FileRequest, JobPatch, JobQuery, JobView, Narrow, Sort, State, Wanted
 
 if TYPE_CHECKING:
     from htdl.core.service import Service

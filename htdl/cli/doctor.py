@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import click
 
 from htdl import __version__, paths
+from htdl.answers import Finding, Level
 from htdl.cli import findings
 from htdl.cli.app import App
 from htdl.cli.holder import holder
 from htdl.cli.options import as_json, examples
 from htdl.cli.output import is_terminal, json_text
 from htdl.errors import BadConfig, HtdlError, NoDaemon
-from htdl.jobs import Finding, Level
 
 if TYPE_CHECKING:
     from htdl.cli.systemctl import Unit

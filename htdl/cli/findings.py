@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import click
 
+from htdl.answers import Finding, Level
 from htdl.cli.words import printable
-from htdl.jobs import Finding, Level
 
 MARKS = {Level.OK: ("✓", "green"), Level.WARN: ("!", "yellow"), Level.FAIL: ("✗", "red")}
 _NAME_WIDTH = 13  # "peers_choking"

@@ -10,13 +10,14 @@ from pathlib import Path
 from time import monotonic
 
 from htdl import __version__
+from htdl.answers import Health
 from htdl.config import Config
 from htdl.config import Conversion as Settings
 from htdl.core import admission
 from htdl.core.book import Book
 from htdl.core.cleaning import size
 from htdl.errors import ConversionFailed, HtdlError
-from htdl.jobs import Conversion, ConversionState, Health, State
+from htdl.jobs import Conversion, ConversionState, State
 from htdl.media.tools import find_tools
 from htdl.store.db import Database
 from htdl.torrent.api import Engine, Network

@@ -6,10 +6,10 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from htdl.answers import Finding, Level
 from htdl.config import Conversion
 from htdl.core.conversion import codec_for
 from htdl.errors import ConversionFailed
-from htdl.jobs import Finding, Level
 from htdl.media import tools
 
 _ENCODERS = {"h264": {"libx264", "aac"}, "vp9": {"libvpx-vp9", "libopus"}, "av1": {"libsvtav1", "libopus"}}

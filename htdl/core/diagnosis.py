@@ -13,12 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import monotonic
 
+from htdl.answers import Finding, Level, SpeedLimits
 from htdl.config import Config
 from htdl.core import checks, codecs, machine, places, ports, reach, symptoms
 from htdl.core.book import Book
 from htdl.core.limiting import Limiting
 from htdl.core.links import Links
-from htdl.jobs import Finding, Job, JobQuery, Level, SpeedLimits, State
+from htdl.jobs import Job, JobQuery, State
 from htdl.store import jobs as rows
 from htdl.store import soundness
 from htdl.store.db import Database

@@ -8,12 +8,12 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 
+from htdl.answers import JobLimit, LimitRequest, SpeedLimit, SpeedLimits
 from htdl.config import Config
 from htdl.core import limits, requests
 from htdl.core.book import Book
 from htdl.core.limits import WAYS, ByHand, Way
 from htdl.errors import HtdlError
-from htdl.jobs import JobLimit, LimitRequest, SpeedLimit, SpeedLimits
 from htdl.store import resume as sessions
 from htdl.store.db import Database
 from htdl.torrent.api import Engine

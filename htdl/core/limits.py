@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from htdl import timetable
+from htdl.answers import SpeedLimit
 from htdl.config import Config
-from htdl.jobs import SpeedLimit
 from htdl.timetable import Rule
 
 Way = Literal["download", "upload"]

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from htdl.answers import Finding, Level
 from htdl.config import Hooks
-from htdl.jobs import Finding, Level
 
 FILES_BESIDE_PEERS = 256  # torrents' files, clients, players and the database
 CLOCK_SLACK_SECONDS = 120.0

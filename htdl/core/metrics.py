@@ -22,12 +22,13 @@ from prometheus_client import (
     generate_latest,
 )
 
+from htdl.answers import Health
 from htdl.config import Config
 from htdl.core.book import Book
 from htdl.core.scrape import Now, Scrape
 from htdl.errors import DiskFull, HtdlError
 from htdl.events import Bus, Event, Kind
-from htdl.jobs import Blocked, Conversion, ConversionState, Health, Job, State
+from htdl.jobs import Blocked, Conversion, ConversionState, Job, State
 from htdl.media.plan import Effort
 from htdl.store import jobs as rows
 from htdl.store.db import Database

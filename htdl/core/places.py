@@ -11,10 +11,10 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from htdl.answers import Finding, Level
 from htdl.config import Config
 from htdl.core import admission, inbox
 from htdl.core.cleaning import size
-from htdl.jobs import Finding, Level
 
 _OWN = "make it a folder that this user may write to, or name another one: {}"
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from htdl.answers import Finding, Level
 from htdl.config import Torrent
-from htdl.jobs import Finding, Level
 from htdl.torrent.api import Network
 
 _FORWARD = (

@@ -21,10 +21,11 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from htdl import __version__
+from htdl.answers import Health
 from htdl.config import Config
 from htdl.core import admission
 from htdl.core.checks import OK
-from htdl.jobs import Blocked, Health, Job
+from htdl.jobs import Blocked, Job
 from htdl.torrent.api import Network
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import sqlite_utils
 
+from htdl.answers import Finding, Health, Stats
 from htdl.config import Config
 from htdl.core import about, admission, payload, requests, statistics
 from htdl.core.adding import Adding
@@ -37,19 +38,7 @@ from htdl.core.subtitling import Subtitling
 from htdl.core.views import Views
 from htdl.errors import Refused
 from htdl.events import ENDS, Bus, Event, Kind, Subscription
-from htdl.jobs import (
-    AddRequest,
-    FileRequest,
-    Finding,
-    Health,
-    Job,
-    JobPatch,
-    JobView,
-    State,
-    Stats,
-    Wanted,
-    Wish,
-)
+from htdl.jobs import AddRequest, FileRequest, Job, JobPatch, JobView, State, Wanted, Wish
 from htdl.store import cache as kept_rows
 from htdl.store import jobs as rows
 from htdl.store.db import Database

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from htdl import __version__
+from htdl.answers import Stats
 from htdl.core.cleaning import Holding
-from htdl.jobs import Job, State, Stats
+from htdl.jobs import Job, State
 from htdl.store.jobs import Totals
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
+from htdl.answers import Finding, Level, SpeedLimit, SpeedLimits
 from htdl.config import Config
-from htdl.jobs import Blocked, Finding, Job, Level, SpeedLimit, SpeedLimits, State
+from htdl.jobs import Blocked, Job, State
 
 SLOW_UPLOAD = 20 << 10  # bytes a second; peers give to who gives
 _NAMED = 3  # jobs that are named of each kind

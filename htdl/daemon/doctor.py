@@ -6,9 +6,9 @@ import asyncio
 from pathlib import Path
 
 from htdl import paths
+from htdl.answers import Finding
 from htdl.config import Config
 from htdl.core import diagnosis
-from htdl.jobs import Finding
 
 
 def look(config: Config, state_dir: Path) -> list[Finding]:

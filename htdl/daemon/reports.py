@@ -7,9 +7,10 @@ import logging
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
+from htdl.answers import Health
 from htdl.daemon.systemd import Notifier, watchdog_seconds
 from htdl.errors import HtdlError
-from htdl.jobs import Health, Job, State
+from htdl.jobs import Job, State
 
 log = logging.getLogger("htdl.daemon")
 

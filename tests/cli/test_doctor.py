@@ -10,8 +10,9 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 import htdl
+from htdl.answers import Finding, Level
 from htdl.cli import findings
-from htdl.jobs import Blocked, Finding, Level
+from htdl.jobs import Blocked
 from tests.daemons import Daemon
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 import pytest
 
-from htdl import config, errors, jobs, wire
+from htdl import answers, config, errors, jobs, wire
 from htdl.api import guard, pages
 from htdl.api.control import Control, Controls
 from htdl.api.feed import Feed
@@ -238,9 +238,9 @@ OBJECTS = {
     "A conversion": jobs.Conversion,
     "A subtitle": jobs.SubtitleLink,
     "A stream": jobs.StreamInfo,
-    "Statistics": jobs.Stats,
-    "Health": jobs.Health,
-    "Limits": jobs.SpeedLimits,
+    "Statistics": answers.Stats,
+    "Health": answers.Health,
+    "Limits": answers.SpeedLimits,
     "To add": jobs.AddRequest,
     "To change": jobs.JobPatch,
     "To convert": jobs.FileRequest,

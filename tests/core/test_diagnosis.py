@@ -16,9 +16,10 @@ import msgspec
 import pytest
 
 from htdl import config
+from htdl.answers import Finding, Level, SpeedLimit
 from htdl.config import Config, Torrent
 from htdl.core import checks, codecs, diagnosis, machine, places, ports, reach, symptoms
-from htdl.jobs import Blocked, Finding, Job, Level, SpeedLimit, State
+from htdl.jobs import Blocked, Job, State
 from htdl.store import soundness
 from htdl.torrent.api import Network
 from tests.core.world import running_world

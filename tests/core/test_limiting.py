@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from htdl.answers import LimitRequest
 from htdl.core.limiting import BY_HAND, Limiting, wall_clock
 from htdl.errors import HtdlError
-from htdl.jobs import LimitRequest
 from htdl.store import resume as sessions
 from tests.core.examples import new_job
 from tests.core.world import World, open_world

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from htdl import config
+from htdl.answers import SpeedLimit
 from htdl.config import Config
 from htdl.core import limits
 from htdl.core.limits import WAYS, ByHand
-from htdl.jobs import SpeedLimit
 
 OFFICE = "mon-fri 08:00-18:00 down=500 up=50"
 NIGHT = "daily 22:00-06:00 down=none"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from htdl.jobs import Finding, Level
+from htdl.answers import Finding, Level
 from tests.daemons import Daemon
 from tests.ports import free_port
 from tests.swarm import Swarm

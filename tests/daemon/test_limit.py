@@ -8,8 +8,8 @@ from datetime import datetime
 
 import pytest
 
+from htdl.answers import SpeedLimit
 from htdl.errors import BadRequest, NoSuchJob
-from htdl.jobs import SpeedLimit
 from tests.daemon.downloads import completed, flowing, measured_rate
 from tests.daemons import Daemon
 from tests.swarm import Swarm

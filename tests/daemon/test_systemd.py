@@ -14,11 +14,12 @@ from typing import Any
 
 import pytest
 
+from htdl.answers import Health
 from htdl.daemon import reports
 from htdl.daemon.reports import Reports
 from htdl.daemon.systemd import Notifier, watchdog_seconds
 from htdl.errors import HtdlError
-from htdl.jobs import Health, Job, State
+from htdl.jobs import Job, State
 from tests.daemons import Daemon
 from tests.tools import require
 from tests.waiting import until

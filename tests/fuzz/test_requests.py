@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from htdl import wire
+from htdl.answers import LimitRequest
 from htdl.api import bodies, local
 from htdl.api.playlist import Entry, m3u
 from htdl.api.video import disposition
 from htdl.errors import BadRequest
-from htdl.jobs import AddRequest, FileRequest, JobPatch, LimitRequest, Wanted
+from htdl.jobs import AddRequest, FileRequest, JobPatch, Wanted
 from htdl.stream import ranges
 
 KINDS = [AddRequest, FileRequest, JobPatch, LimitRequest, Wanted]
