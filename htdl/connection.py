@@ -179,7 +179,7 @@ class Connection:
                 if heard is None or time.monotonic() - heard >= patience:
                     raise
             _remaining(deadline)
-            time.sleep(_RETRY_SECONDS)
+            time.sleep(_RETRY_SECONDS)  # nothing tells of a socket that comes back
 
     def stream(
         self, job_ids: Iterable[str], place: Place, deadline: float | None = None

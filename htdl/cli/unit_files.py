@@ -20,7 +20,7 @@ _MARK = "# Written by `htdl service install`; put changes of your own into a dro
 _MARKED = re.compile(re.escape(_MARK) + r" \(([0-9a-f]{64})\)\n(.*)", re.DOTALL)
 DEFAULT_GROUP = "htdl"
 # What the system's unit hides from the daemon: ProtectHome= and PrivateTmp=.
-HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108
+HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 - only compared with
 
 
 @dataclass(frozen=True, slots=True)

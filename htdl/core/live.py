@@ -165,7 +165,7 @@ class Live:
     async def _bound(self, folder: Path, most: int) -> None:
         """Raises ConversionFailed once all in there takes more than it may, DiskFull for want of room."""
         while True:
-            await asyncio.sleep(BOUND_SECONDS)
+            await asyncio.sleep(BOUND_SECONDS)  # a folder tells nobody how much it holds
             if await asyncio.to_thread(_bytes, folder) > most:
                 raise ConversionFailed("what is shown grew far larger than it should")
             await asyncio.to_thread(self._check_room, 1)

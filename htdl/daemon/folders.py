@@ -37,7 +37,7 @@ async def notice(paths: Callable[[], Sequence[Path]], changed: Callable[[], None
             if str(exc) != told:
                 log.warning("watched folders are looked at only now and then: %s", exc)
             told = str(exc)
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(LOOK_SECONDS)  # nothing tells of a folder that comes back
 
 
 async def _until_others(

@@ -35,7 +35,7 @@ class Reports:
         """Every few seconds, what the jobs do."""
         while self._notifier.is_heard:
             self._notifier.status(words(self._jobs()))
-            await asyncio.sleep(STATUS_SECONDS)
+            await asyncio.sleep(STATUS_SECONDS)  # rates change all the time: people read no faster
 
     async def feed_watchdog(self, environ: Mapping[str, str]) -> None:
         """Twice in systemd's time, but only while the engine and the database answer."""

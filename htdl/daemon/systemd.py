@@ -51,7 +51,7 @@ class Notifier:
         await stopping.wait()
         self._send("STOPPING=1", "STATUS=stopping", patience=PATIENCE_SECONDS)
         for _ in range(MOST_EXTENSIONS):
-            await asyncio.sleep(STOP_SECONDS)
+            await asyncio.sleep(STOP_SECONDS)  # the end cancels it
             self._send(f"EXTEND_TIMEOUT_USEC={int(MORE_SECONDS * 1e6)}")
 
     def alive(self) -> None:
