@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -39,10 +39,24 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
+LOGS = pytest.StashKey[list[Daemon]]()  # the daemons of a test, whose logs a failure shows
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed:
+        for daemon in item.stash.get(LOGS, []):
+            report.sections.append((f"log of {daemon.home.name}", daemon.log()[-8000:]))
+    return report
+
+
 @pytest.fixture
-def make_daemon(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
+def make_daemon(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., Daemon]]:
     """Starts daemons: make_daemon(torrent={"max_active_downloads": 1}, ...); all end with the test."""
-    running: list[Daemon] = []
+    running = request.node.stash.setdefault(LOGS, [])
 
     def make(name: str = "daemon", *, start: bool = True, **sections: dict[str, object]) -> Daemon:
         daemon = Daemon(tmp_path / name, sections)

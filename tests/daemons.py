@@ -144,6 +144,11 @@ class Daemon:
                 self.process.wait(10)
         self._short.cleanup()
 
+    @property
+    def pid(self) -> int:
+        assert self.process
+        return self.process.pid
+
     def log(self) -> str:
         return self.logfile.read_text(errors="replace") if self.logfile.exists() else ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
 import socket
 import subprocess
@@ -23,6 +24,7 @@ from htdl.jobs import AddRequest, JobPatch, Readiness, State, Wish
 from htdl.reached import is_reached
 from htdl.wire import JobInfo
 from tests.daemons import Daemon
+from tests.processes import sockets
 from tests.swarm import Swarm
 from tests.waiting import until
 
@@ -155,25 +157,14 @@ def test_wait_says_when_a_job_ends_otherwise_or_is_removed(kept: Daemon) -> None
         kept.client.wait(job.id)
 
 
-def is_socket(descriptor: Path) -> bool:
-    try:
-        return str(descriptor.readlink()).startswith("socket:")
-    except OSError:  # closed since
-        return False
-
-
-def own_sockets() -> int:
-    return sum(map(is_socket, Path("/proc/self/fd").iterdir()))
-
-
 def test_wait_outlives_the_daemon_it_asked(daemon: Daemon, swarm: Swarm) -> None:
     job = daemon.client.add(swarm.seed({"video.mkv": SIZE}, rate=SIZE // 4).magnet)
     events = daemon.client.events([job.id])
     next(x for x in events if (x.get("job") or x["jobs"][0])["progress"] > 0)
     events.close()  # type: ignore[attr-defined]
-    before = own_sockets()
+    before = sockets(os.getpid())
     result = in_background(lambda: daemon.client.wait(job.id, timeout=60))
-    until(lambda: own_sockets() > before)  # it listens
+    until(lambda: sockets(os.getpid()) > before)  # it listens
     daemon.restart()
     done = result.get(timeout=60)
     assert isinstance(done, JobInfo), done

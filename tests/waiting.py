@@ -9,13 +9,17 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def until(condition: Callable[[], T], timeout: float = 30.0, what: str = "") -> T:
-    """The first true answer of `condition`, asked every 20 ms; fails after `timeout` seconds."""
+def until(condition: Callable[[], T], timeout: float = 30.0, what: str | Callable[[], object] = "") -> T:
+    """The first true answer of `condition`, asked every 20 ms; fails after `timeout` seconds.
+
+    `what` tells of the failure; a function is asked for it then, and so may tell of what was seen last.
+    """
     deadline = time.monotonic() + timeout
     while True:
         answer = condition()
         if answer:
             return answer
         if time.monotonic() > deadline:
-            raise AssertionError(f"not so within {timeout} s: {what or condition}; last answer {answer!r}")
+            told = what() if callable(what) else what
+            raise AssertionError(f"not so within {timeout} s: {told or condition}; last answer {answer!r}")
         time.sleep(0.02)

@@ -12,7 +12,6 @@ import argparse
 import asyncio
 import contextlib
 import itertools
-import os
 import resource
 import shutil
 import subprocess
@@ -26,6 +25,7 @@ from htdl.media.plan import Target, plan
 from htdl.media.probe import probe
 from htdl.media.source import Source
 from htdl.media.tools import find_tools
+from tests import processes
 from tests.bench import place
 from tests.bench.console import Script
 from tests.bench.report import Report, Row, median, ratio
@@ -49,7 +49,6 @@ PLACED_SECONDS, SHOWN_SECONDS, COSTLIER = 1.0, 2.0, 1.3
 LIMIT_SECONDS = 100.0
 
 _IS_SHOWN = "video.currentTime > 0 && video.getVideoPlaybackQuality().totalVideoFrames > 0"
-_TICK = os.sysconf("SC_CLK_TCK")
 
 Times = list[float | None]
 
@@ -101,10 +100,8 @@ def add(daemon: Daemon, seeded: Seeded) -> str:
 
 
 def cpu_seconds(daemon: Daemon) -> float:
-    """User and system time of the daemon, and of its children that have ended (proc(5): utime to cstime)."""
-    assert daemon.process
-    fields = Path(f"/proc/{daemon.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return sum(map(int, fields[11:15])) / _TICK
+    """User and system time of the daemon, and of its children that have ended."""
+    return processes.cpu_seconds(daemon.pid, with_children=True)
 
 
 # --- the kept file ---

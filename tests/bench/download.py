@@ -12,9 +12,9 @@ from pathlib import Path
 
 from tests.bench import contenders, place
 from tests.bench.contenders import Contender
-from tests.bench.processes import cpu_seconds
 from tests.bench.report import Report, Row, median, ratio
 from tests.bench.seeder import Seeded, Seeders
+from tests.processes import cpu_seconds
 
 PIECE = 1 << 20
 LIMIT_SECONDS = 120.0

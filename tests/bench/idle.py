@@ -21,9 +21,9 @@ import libtorrent as lt
 from htdl.client import Client
 from htdl.jobs import State
 from tests.bench import place
-from tests.bench.processes import cpu_seconds, private_bytes, rss_bytes
 from tests.bench.report import Report, Row
 from tests.daemons import Daemon
+from tests.processes import cpu_seconds, private_bytes, rss_bytes
 from tests.swarm import make_torrent
 from tests.waiting import until
 
@@ -40,7 +40,7 @@ def measure(options: argparse.Namespace) -> Report:
         torrents = _torrents(folder / "originals", count)
         empty = _daemon(folder / "empty", stack)
         time.sleep(SETTLE_SECONDS)
-        base = rss_bytes(_pid(empty))
+        base = rss_bytes(empty.pid)
         rows.append(Row(name="empty daemon", value=base / 1e6, unit="MB"))
         empty.end()
         for name, add, is_there in (
@@ -99,7 +99,7 @@ def _add_waiting(daemon: Daemon, number: int, torrent: tuple[Path, bytes]) -> No
 
 def _watch(daemon: Daemon, name: str, base: int, count: int) -> list[Row]:
     time.sleep(SETTLE_SECONDS)
-    pid = _pid(daemon)
+    pid = daemon.pid
     before = cpu_seconds(pid)
     time.sleep(WATCH_SECONDS)
     percent = (cpu_seconds(pid) - before) / WATCH_SECONDS * 100
@@ -126,11 +126,6 @@ def _restart(daemon: Daemon, name: str, is_there: Callable[[Daemon], bool]) -> l
         Row(name=f"{name}: restart to healthy", value=healthy, unit="s"),
         Row(name=f"{name}: restart to all there", value=there, unit="s"),
     ]
-
-
-def _pid(daemon: Daemon) -> int:
-    assert daemon.process
-    return daemon.process.pid
 
 
 def _seeds(torrents: list[tuple[Path, bytes]], daemon: Daemon) -> bool:

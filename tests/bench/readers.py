@@ -15,12 +15,12 @@ from pathlib import Path
 
 from tests.bench import place
 from tests.bench.player import Players
-from tests.bench.processes import cpu_seconds, rss_bytes
 from tests.bench.report import Report, Row, median, percentile
 from tests.bench.seeder import Seeded, Seeders
 from tests.bench.socket import LOOP_PAUSE_MS, PATHS, PAUSE_SECONDS, Line, echo_process
 from tests.bench.stream import MIB, PIECE, SMOOTH
 from tests.bench.viewers import HtdlViewer
+from tests.processes import cpu_seconds, rss_bytes
 from tests.waiting import until
 
 DEFAULTS = {"runs": 3, "mib": 192}

@@ -21,10 +21,10 @@ from pathlib import Path
 
 from tests.bench import place
 from tests.bench.contenders import Htdl
-from tests.bench.processes import cpu_seconds
 from tests.bench.report import Report, Row, median, ratio
 from tests.bench.seeder import Seeders
 from tests.ports import free_port
+from tests.processes import cpu_seconds
 from tests.waiting import until
 
 PIECE = 1 << 20

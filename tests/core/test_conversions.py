@@ -18,6 +18,7 @@ from tests.clips import clip
 from tests.core.examples import NOW, new_job, new_metadata
 from tests.core.world import World, open_world, running_world
 from tests.daemon.converting import program, slow
+from tests.processes import exists
 
 Settings = dict[str, object]
 
@@ -63,7 +64,7 @@ async def test_one_that_hangs_is_tried_twice_and_says_so(tmp_path: Path, clips: 
     assert "it hung: nothing came out of it for 1 s" in (ended.error_message or "")
     pids = tries.read_text().split()
     assert len(pids) == 2
-    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+    assert not [pid for pid in pids if exists(int(pid))]
 
 
 async def test_one_that_waits_for_bytes_says_no_speed_and_no_end(

@@ -7,6 +7,7 @@ from pathlib import Path
 from htdl.jobs import ConversionState
 from htdl.wire import JobInfo
 from tests.daemons import Daemon
+from tests.processes import children, command
 from tests.tools import require
 
 
@@ -16,16 +17,7 @@ def is_made(job: JobInfo) -> bool:
 
 def encoders(daemon: Daemon) -> list[int]:
     """The daemon's children that convert, by pid."""
-    assert daemon.process
-    return [pid for pid in _pids() if _parent(pid) == daemon.process.pid and b"-progress" in _command(pid)]
-
-
-def is_alive(pid: int) -> bool:
-    """Whether it runs; one that only waits to be reaped does not."""
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return False
+    return [pid for pid in children(daemon.pid) if b"-progress" in command(pid)]
 
 
 def leftovers(daemon: Daemon) -> list[Path]:
@@ -51,21 +43,3 @@ def program(folder: Path, name: str, on_conversion: str) -> Path:
 def slow(folder: Path, speed: float = 2.0) -> Path:
     """An ffmpeg that reads no faster than so many times as fast as the film plays."""
     return program(folder, "slow-ffmpeg", f'exec "$real" -readrate {speed} "$@"')
-
-
-def _pids() -> list[int]:
-    return [int(x.name) for x in Path("/proc").iterdir() if x.name.isdigit()]
-
-
-def _parent(pid: int) -> int:
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    except OSError:
-        return 0
-
-
-def _command(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""

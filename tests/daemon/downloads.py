@@ -25,7 +25,7 @@ def once(daemon: Daemon, job_id: str, condition: Callable[[JobInfo], Any], timeo
         seen[:] = [daemon.client.job(job_id)]
         return bool(condition(seen[0]))
 
-    until(is_so, timeout, f"{condition}; {seen}")
+    until(is_so, timeout, lambda: seen)
     return seen[0]
 
 

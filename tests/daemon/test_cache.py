@@ -57,7 +57,7 @@ def result(job: JobInfo) -> Path:
 def test_where_space_is_short_sources_go_first_and_can_be_watched_still(keeper: Daemon, fetch: Fetch) -> None:
     job = fetch(6)
     limit(keeper, result(job).stat().st_size + 1000)
-    until(lambda: not source(job).exists(), what=keeper.log()[-2000:])
+    until(lambda: not source(job).exists(), what=keeper.log)
     assert result(job).is_file()
     url = keeper.client.stream(job.id).url
     assert url
@@ -69,7 +69,7 @@ def test_what_was_watched_longest_ago_goes_but_what_is_pinned_stays(keeper: Daem
     pinned, old, new = fetch(4), fetch(5), fetch(6)
     assert keeper.htdl("pin", pinned.id).returncode == 0
     limit(keeper, result(new).stat().st_size + 1000)
-    until(lambda: not result(old).exists(), what=keeper.log()[-2000:])
+    until(lambda: not result(old).exists(), what=keeper.log)
     assert result(pinned).is_file()
     assert source(pinned).is_file()
     until(lambda: keeper.client.job(old.id).file_path is None)  # the file goes first
@@ -81,7 +81,7 @@ def test_where_the_disk_is_short_sources_make_room(keeper: Daemon, fetch: Fetch)
     job = fetch(6)
     keeper.configure({"storage": {"min_free": "1000TiB"}, "torrent": {"seed_ratio": 0}})
     keeper.client.reload()
-    until(lambda: not source(job).exists(), 20, what=keeper.log()[-2000:])
+    until(lambda: not source(job).exists(), 20, what=keeper.log)
     until(lambda: "the disk is short of room: source of what is converted" in keeper.log())
     assert result(job).is_file()
 
@@ -107,4 +107,4 @@ def test_without_a_pin_it_goes_like_any_other(keeper: Daemon, fetch: Fetch) -> N
     assert keeper.client.pin(job.id).pinned
     limit(keeper, 1)
     assert not keeper.client.unpin(job.id).pinned
-    until(lambda: not result(job).exists(), what=keeper.log()[-2000:])
+    until(lambda: not result(job).exists(), what=keeper.log)

@@ -15,10 +15,11 @@ import pytest
 from htdl.jobs import ConversionState, State
 from htdl.wire import JobInfo
 from tests.clips import clip, repeated
-from tests.daemon.converting import encoders, is_alive, is_made, leftovers, results, slow
+from tests.daemon.converting import encoders, is_made, leftovers, results, slow
 from tests.daemon.downloads import in_state, once
 from tests.daemons import Daemon
 from tests.probing import probed
+from tests.processes import lives
 from tests.swarm import Swarm, quiet_session
 from tests.waiting import until
 
@@ -83,7 +84,7 @@ def test_a_killed_daemon_takes_its_ffmpeg_with_it_and_begins_again(
     daemon, job = begin(make_daemon, swarm, film)
     pids = encoders(daemon)
     daemon.kill()
-    until(lambda: not any(map(is_alive, pids)), 3, f"{pids} end with the daemon")
+    until(lambda: not any(map(lives, pids)), 3, f"{pids} end with the daemon")
     assert results(daemon) == []
     hurry(daemon, swarm)
     daemon.start()
@@ -110,7 +111,7 @@ def test_a_stop_in_the_middle_is_quick_and_clean(
     began = time.monotonic()
     assert daemon.stop() == 0
     assert time.monotonic() - began < 5
-    assert not any(map(is_alive, pids))
+    assert not any(map(lives, pids))
     assert results(daemon) == leftovers(daemon) == []
     hurry(daemon, swarm)
     daemon.start()
@@ -125,7 +126,7 @@ def test_a_pause_ends_it_and_resume_begins_it_again(
     pids = encoders(daemon)
     paused = daemon.client.pause(job.id)
     assert paused.status is State.PAUSED
-    until(lambda: not any(map(is_alive, pids)), 5)
+    until(lambda: not any(map(lives, pids)), 5)
     until(lambda: not leftovers(daemon), 5)
     assert [x.status for x in daemon.client.job(job.id).conversions] == [ConversionState.WAITING]
     assert results(daemon) == []
@@ -142,7 +143,7 @@ def test_a_cancel_ends_it_and_retry_begins_it_again(
     daemon, job = begin(make_daemon, swarm, film)
     pids = encoders(daemon)
     assert daemon.client.cancel(job.id).status is State.CANCELLED
-    until(lambda: not any(map(is_alive, pids)), 5)
+    until(lambda: not any(map(lives, pids)), 5)
     until(lambda: not leftovers(daemon), 5)
     assert ConversionState.RUNNING not in {x.status for x in daemon.client.job(job.id).conversions}
     assert results(daemon) == []
@@ -225,7 +226,7 @@ def test_one_that_hangs_while_its_film_arrives_is_ended_and_tried_again(
     job = once(daemon, daemon.client.add(torrent.magnet).id, is_made)
     [pid] = until(lambda: encoders(daemon))
     os.kill(pid, signal.SIGSTOP)
-    until(lambda: not is_alive(pid), 20, daemon.log()[-2000:])
+    until(lambda: not lives(pid), 20, daemon.log()[-2000:])
     assert daemon.client.job(job.id).status is State.DOWNLOADING
     until(lambda: "it hung: nothing came out of it for 1 s" in daemon.log())
     done = in_state(daemon, job.id, State.COMPLETED)

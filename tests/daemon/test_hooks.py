@@ -13,6 +13,7 @@ import pytest
 from htdl.jobs import State
 from tests.daemon.downloads import completed, database, in_state, once
 from tests.daemons import Daemon
+from tests.processes import exists, lives
 from tests.swarm import Swarm
 from tests.waiting import until
 
@@ -63,19 +64,6 @@ def told(tmp_path: Path) -> Told:
 def script(path: Path, text: str) -> list[str]:
     path.write_text(text)
     return [sys.executable, str(path)]
-
-
-def exists(pid: int) -> bool:
-    """Also as a zombie, which is one too many."""
-    return Path(f"/proc/{pid}").exists()
-
-
-def lives(pid: int) -> bool:
-    """A zombie has ended too: only its parent has not looked."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def pid_in(path: Path) -> int:
@@ -179,7 +167,7 @@ sys.exit(3)
     )
     torrent = swarm.seed({"video.mkv": 100_000})
     job = completed(daemon, torrent, daemon.client.add(torrent.magnet).id)
-    until(lambda: "event=completed code=-15" in daemon.log(), what=daemon.log())
+    until(lambda: "event=completed code=-15" in daemon.log(), what=daemon.log)
     hook, child = map(int, pids.read_text().split())
     assert not exists(hook)
     until(lambda: not lives(child))

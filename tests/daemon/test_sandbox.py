@@ -19,6 +19,7 @@ from tests.clips import clip
 from tests.daemon.downloads import in_state
 from tests.daemons import Daemon
 from tests.probing import probed
+from tests.processes import status
 from tests.swarm import Swarm
 from tests.tools import require
 from tests.waiting import until
@@ -76,16 +77,10 @@ def test_a_film_is_downloaded_and_converted(confined: Daemon, swarm: Swarm, tmp_
     found = probed(Path(job.file_path or ""))
     assert {x.codec for x in found.streams} >= {"h264", "aac"}
     assert job.subtitles
-    assert _field(confined, "CapEff") == "0" * 16
-    assert _field(confined, "NoNewPrivs") == "1"
-    assert _field(confined, "Seccomp") == "2"
+    assert status(confined.pid, "CapEff") == "0" * 16
+    assert status(confined.pid, "NoNewPrivs") == "1"
+    assert status(confined.pid, "Seccomp") == "2"
     assert confined.client.health().checks["engine"] == "ok"
     assert confined.stop() == 0
     assert "not permitted" not in confined.log()
     assert "Traceback" not in confined.log()
-
-
-def _field(daemon: Daemon, name: str) -> str:
-    assert daemon.process
-    lines = Path(f"/proc/{daemon.process.pid}/status").read_text().splitlines()
-    return next(x.split()[1] for x in lines if x.startswith(f"{name}:"))

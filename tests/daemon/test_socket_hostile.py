@@ -13,13 +13,13 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
 from random import Random
 
 import pytest
 
 from htdl import wire
 from tests.daemons import Daemon
+from tests.processes import open_files, rss_bytes
 from tests.torrents import mutated
 from tests.waiting import until
 
@@ -77,20 +77,6 @@ def door(daemon: Daemon, name: str) -> Connect:
     return connected
 
 
-def resident(daemon: Daemon) -> int:
-    """Bytes of memory, proc_pid_status(5)."""
-    assert daemon.process
-    text = Path(f"/proc/{daemon.process.pid}/status").read_text()
-    found = re.search(r"VmRSS:\s+(\d+) kB", text)
-    assert found
-    return int(found[1]) << 10
-
-
-def open_files(daemon: Daemon) -> int:
-    assert daemon.process
-    return len(list(Path(f"/proc/{daemon.process.pid}/fd").iterdir()))
-
-
 @contextmanager
 def asking(daemon: Daemon) -> Iterator[None]:
     """A client that goes on asking meanwhile: each answer comes, and in time."""
@@ -137,11 +123,11 @@ def throw_many(connect: Connect, count: int, seed: int) -> Counter[bytes]:
 
 def test_ten_thousand_malformed_requests_leave_no_trace(daemon: Daemon, connect: Connect) -> None:
     throw_many(connect, 500, 0)  # what is loaded once is loaded now
-    before, files = resident(daemon), open_files(daemon)
+    before, files = rss_bytes(daemon.pid), open_files(daemon.pid)
     with asking(daemon):
         heard = throw_many(connect, MALFORMED // 2, 1)
-    until(lambda: open_files(daemon) <= files + SOME_FILES)
-    assert resident(daemon) - before < FLAT_BYTES
+    until(lambda: open_files(daemon.pid) <= files + SOME_FILES)
+    assert rss_bytes(daemon.pid) - before < FLAT_BYTES
     assert sum(heard[x] for x in heard if b" 400 " in x) > MALFORMED / 10, heard
     assert not any(b" 500 " in x for x in heard), heard
     assert "Traceback" not in daemon.log()
@@ -161,16 +147,16 @@ SLOW = {
 @pytest.mark.parametrize("name", SLOW)
 def test_500_clients_that_dawdle_keep_nobody_out(daemon: Daemon, name: str) -> None:
     connect = door(daemon, "socket")
-    before, files = resident(daemon), open_files(daemon)
+    before, files = rss_bytes(daemon.pid), open_files(daemon.pid)
     with ExitStack() as stack, asking(daemon):
         crowd = [stack.enter_context(connect()) for _ in range(AT_ONCE)]
         for sock in crowd:
             with suppress(ConnectionError):
                 sock.sendall(SLOW[name])
-        until(lambda: open_files(daemon) > files)
-        grown = resident(daemon) - before
+        until(lambda: open_files(daemon.pid) > files)
+        grown = rss_bytes(daemon.pid) - before
     assert grown < 4 * FLAT_BYTES  # about 90 KiB a connection
-    until(lambda: open_files(daemon) <= files + SOME_FILES)
+    until(lambda: open_files(daemon.pid) <= files + SOME_FILES)
     assert daemon.client.health().ok
 
 
@@ -179,28 +165,28 @@ def test_large_bodies_take_their_turn(daemon: Daemon) -> None:
     connect = door(daemon, "socket")
     size = wire.MAX_REQUEST_BYTES
     head = f"POST /api/v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n{{".encode()
-    before, files = resident(daemon), open_files(daemon)
+    before, files = rss_bytes(daemon.pid), open_files(daemon.pid)
     with ExitStack() as stack, asking(daemon):
         for _ in range(20):
             sock = stack.enter_context(connect())
             sock.settimeout(0.02)
             with suppress(ConnectionError, TimeoutError):
                 sock.sendall(head + b" " * (12 << 20))
-        grown = resident(daemon) - before
+        grown = rss_bytes(daemon.pid) - before
     assert grown < 100 << 20  # 20 of them are 240 MiB
-    until(lambda: open_files(daemon) <= files + SOME_FILES)
+    until(lambda: open_files(daemon.pid) <= files + SOME_FILES)
 
 
 def test_a_crowd_at_the_video_port_does_not_reach_the_control_socket(daemon: Daemon) -> None:
     connect = door(daemon, "video")
-    before, files = resident(daemon), open_files(daemon)
+    before, files = rss_bytes(daemon.pid), open_files(daemon.pid)
     with ExitStack() as stack, asking(daemon):
         for _ in range(AT_ONCE):
             sock = stack.enter_context(connect())
             with suppress(ConnectionError):
                 sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX: ")
-        until(lambda: open_files(daemon) > files)
-        assert open_files(daemon) - files < AT_ONCE  # the rest was turned away
-        grown = resident(daemon) - before
+        until(lambda: open_files(daemon.pid) > files)
+        assert open_files(daemon.pid) - files < AT_ONCE  # the rest was turned away
+        grown = rss_bytes(daemon.pid) - before
     assert grown < 4 * FLAT_BYTES
-    until(lambda: open_files(daemon) <= files + SOME_FILES)
+    until(lambda: open_files(daemon.pid) <= files + SOME_FILES)

@@ -40,7 +40,7 @@ def made(daemon: Daemon) -> list[str]:
 def settled(daemon: Daemon, job_id: str) -> JobInfo:
     """The job once it is whole, and nothing more of its subtitles is to come."""
     in_state(daemon, job_id, State.COMPLETED)
-    until(lambda: all(origin for _, origin in rows(daemon)), what=f"no mark is left: {rows(daemon)}")
+    until(lambda: all(origin for _, origin in rows(daemon)), what=lambda: f"no mark is left: {rows(daemon)}")
     return daemon.client.job(job_id)
 
 

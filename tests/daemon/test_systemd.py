@@ -73,7 +73,7 @@ class Supervisor:
 
     def told(self, words: str) -> str:
         """The first message that holds these words, once it has come; it is told once."""
-        return until(lambda: self._next(words), what=f"{words}; heard {self.heard}\n{self.daemon.log()}")
+        return until(lambda: self._next(words), what=lambda: f"{words}; heard {self.heard}")
 
     def _hear(self) -> None:
         while heard := self.ear.recv(4096):
@@ -175,7 +175,7 @@ def test_with_systemds_own_activation(tmp_path: Path) -> None:
     log.close()
     os.umask(old)
     try:
-        until(daemon.socket.exists, what=daemon.log())
+        until(daemon.socket.exists, what=daemon.log)
         assert daemon.client.health().pid == daemon.process.pid, "who connects first starts it"
         assert daemon.stop() == 0
         assert daemon.socket.exists()

@@ -3,11 +3,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 from htdl.jobs import State
 from tests.daemon.downloads import SLOW, flowing, in_state
 from tests.daemons import Daemon
+from tests.processes import sockets
 from tests.swarm import Swarm
 from tests.waiting import until
 
@@ -21,10 +21,6 @@ def waiting(daemon: Daemon, *args: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
-
-
-def has_socket(pid: int) -> bool:
-    return any(str(x.readlink()).startswith("socket:") for x in Path(f"/proc/{pid}/fd").iterdir())
 
 
 def test_it_returns_when_the_download_is_complete(daemon: Daemon, swarm: Swarm) -> None:
@@ -69,7 +65,7 @@ def test_a_restart_of_the_daemon_does_not_disturb_it(daemon: Daemon, swarm: Swar
     job = daemon.client.add(swarm.seed({"video.mkv": 2_000_000}, rate=SLOW).magnet)
     with waiting(daemon, job.id) as process:
         try:
-            until(lambda: has_socket(process.pid))  # it follows
+            until(lambda: sockets(process.pid))  # it follows
             flowing(daemon, job.id)
             daemon.restart()
             assert process.wait(20) == 0

@@ -24,6 +24,7 @@ from htdl.media.source import Source
 from htdl.media.tools import Tools, find_tools
 from tests.clips import clip
 from tests.ports import free_port
+from tests.processes import exists
 from tests.waiting import until
 
 
@@ -192,7 +193,7 @@ async def test_one_that_hangs_is_ended(bench: Make, tmp_path: Path) -> None:
     with pytest.raises(ConversionFailed, match=r"it hung: nothing came out of it for 1\.5 s"):
         await one.convert(stall_seconds=1.5)
     assert time.monotonic() - began < 20
-    assert not Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}").exists()
+    assert not exists(int((tmp_path / "pid").read_text()))
     assert len(one.steps) == 1
 
 
@@ -225,7 +226,7 @@ async def test_a_cancelled_one_leaves_nothing(bench: Make, tmp_path: Path) -> No
     with pytest.raises(asyncio.CancelledError):
         await task
     assert one.left == []
-    assert not Path(f"/proc/{pid.strip()}").exists()
+    assert not exists(int(pid))
 
 
 @dataclass

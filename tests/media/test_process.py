@@ -14,23 +14,12 @@ import pytest
 import htdl
 from htdl.media import process
 from htdl.media.process import LINE_CHARACTERS, TAIL_LINES, Finished, Limits, run
+from tests.processes import exists, lives
 from tests.waiting import until
 
 
 def shell(script: str) -> list[str]:
     return ["/bin/sh", "-c", script]
-
-
-def lives(pid: int) -> bool:
-    """A zombie has ended too: only its parent has not looked."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def is_reaped(pid: int) -> bool:
-    return not Path(f"/proc/{pid}").exists()
 
 
 def pid_in(path: Path) -> int:
@@ -91,8 +80,8 @@ async def test_what_it_started_ends_too_and_what_ignores_a_sigterm(tmp_path: Pat
     script = f"trap '' TERM; sleep 60 & echo $! > {tmp_path}/inner; echo $$ > {tmp_path}/outer; wait; wait"
     done = await run(shell(script), should_stop=lambda: "enough" if (tmp_path / "outer").exists() else None)
     assert done.code == -signal.SIGKILL
-    assert is_reaped(pid_in(tmp_path / "outer"))
-    assert not lives(pid_in(tmp_path / "inner"))
+    assert not exists(pid_in(tmp_path / "outer"))
+    until(lambda: not lives(pid_in(tmp_path / "inner")))
 
 
 async def test_a_cancelled_task_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -101,7 +90,7 @@ async def test_a_cancelled_task_leaves_nothing_behind(tmp_path: Path) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert is_reaped(pid)
+    assert not exists(pid)
 
 
 async def test_cancelled_twice_it_is_killed_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +104,7 @@ async def test_cancelled_twice_it_is_killed_at_once(tmp_path: Path, monkeypatch:
     with pytest.raises(asyncio.CancelledError):
         async with asyncio.timeout(30):
             await task
-    assert is_reaped(pid)
+    assert not exists(pid)
 
 
 async def test_an_error_of_who_listens_ends_the_child(tmp_path: Path) -> None:
@@ -124,7 +113,7 @@ async def test_an_error_of_who_listens_ends_the_child(tmp_path: Path) -> None:
 
     with pytest.raises(LookupError):
         await run(shell(f"echo $$ > {tmp_path}/pid; echo word; exec sleep 60"), on_line=refuse)
-    assert is_reaped(pid_in(tmp_path / "pid"))
+    assert not exists(pid_in(tmp_path / "pid"))
 
 
 async def test_limits_priority_session_and_environment(monkeypatch: pytest.MonkeyPatch) -> None:
