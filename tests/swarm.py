@@ -9,6 +9,10 @@ from types import TracebackType
 
 import libtorrent as lt
 
+from tests.waiting import until
+
+CHECKING = (lt.torrent_status.states.checking_resume_data, lt.torrent_status.states.checking_files)
+
 
 @dataclass(frozen=True)
 class Torrent:
@@ -31,7 +35,7 @@ class Swarm:
         self._folder = folder
         self._sessions: list[lt.session] = []
         self._handles: list[lt.torrent_handle] = []
-        self.liars: dict[int, Path] = {}  # what they send, by port
+        self.liars: dict[str, Path] = {}  # what they send, by address
 
     def __enter__(self) -> Swarm:
         return self
@@ -70,12 +74,23 @@ class Swarm:
         best = hashes.v1 if hashes.has_v1() else hashes.v2
         return Torrent(name, torrent, magnet, str(best), folder)
 
-    def _seeder(self, params: lt.add_torrent_params, folder: Path, rate: int) -> int:
-        session = quiet_session(upload_rate_limit=rate)
+    def _seeder(
+        self,
+        params: lt.add_torrent_params,
+        folder: Path,
+        rate: int,
+        *,
+        host: str = "127.0.0.1",
+        checks: bool = False,
+    ) -> int:
+        session = quiet_session(upload_rate_limit=rate, listen_interfaces=f"{host}:0")
         self._sessions.append(session)
         params.save_path = str(folder)
-        params.flags = lt.torrent_flags.seed_mode | lt.torrent_flags.update_subscribe
-        self._handles.append(session.add_torrent(params))
+        params.flags = lt.torrent_flags.update_subscribe
+        if not checks:
+            params.flags |= lt.torrent_flags.seed_mode
+        self._handles.append(handle := session.add_torrent(params))
+        until(lambda: handle.status().state not in CHECKING)  # until then it hangs up on who asks
         return session.listen_port()
 
     def limit(self, rate: int) -> None:
@@ -83,18 +98,28 @@ class Swarm:
         for session in self._sessions:
             session.apply_settings({"upload_rate_limit": rate})
 
-    def corrupt(self, torrent: Torrent) -> int:
-        """A peer that says it has all of a single-file torrent, and sends something else; its port."""
+    def corrupt(self, torrent: Torrent) -> str:
+        """A peer that says it has all of a single-file torrent, and sends something else; its address, as in
+        x.pe (BEP 9): on a host of its own, since libtorrent bans its neighbours with it.
+
+        It had all, so that it does not look at it again, as it would in seed mode.
+        """
         folder = self._folder / f"liar{len(self.liars)}"
         truth = torrent.content(torrent.name)
-        make_files(folder, {torrent.name: bytes(byte ^ 0xFF for byte in truth)})
-        port = self._seeder(lt.load_torrent_buffer(torrent.metainfo), folder, 0)
-        self.liars[port] = folder / torrent.name
-        return port
+        make_files(folder, {torrent.name: truth})
+        params = lt.load_torrent_buffer(torrent.metainfo)
+        address = f"127.0.0.2:{self._seeder(params, folder, 0, host='127.0.0.2', checks=True)}"
+        self.liars[address] = folder / torrent.name
+        self.liars[address].write_bytes(bytes(byte ^ 0xFF for byte in truth))
+        return address
 
     def ports(self) -> list[int]:
         """Of all seeders, oldest first."""
         return [session.listen_port() for session in self._sessions]
+
+    def peers(self) -> int:
+        """Connections of all seeders together."""
+        return sum(handle.status().num_peers for handle in self._handles)
 
     def sent(self) -> int:
         """Bytes of payload that all seeders together have sent, what was thrown away included."""

@@ -49,7 +49,7 @@ class Acts:
         self._findings = findings
         self._saves = saves
         self._telling = telling
-        self._ending = Ending(book, service, engine, findings, saves, chores, telling)
+        self._ending = Ending(book, service, findings, saves, chores, telling)
         self._unwritten: dict[str, Resume] = {}  # of torrents let go, while the database has no room for them
 
     async def act(self, action: schedule.Action) -> None:
@@ -92,7 +92,7 @@ class Acts:
         root = self._service.config.torrent.download_path
         await asyncio.to_thread(payload.reject_links, root, save_path, paths)
         await asyncio.to_thread(save_path.mkdir, parents=True, exist_ok=True)
-        self._findings.begin(job.id)
+        self._findings.begin(job.id, again=job.status is State.DOWNLOADING)
         if job.status is State.PENDING:
             log.info(
                 "download starts job=%s video=%s torrent=%s name=%r bytes=%d",
@@ -186,6 +186,15 @@ class Acts:
         self.forget(job.id)
         log.info("cancelled job=%s data=%s", job.id, "removed" if job.delete_data else "kept")
 
+    async def verify(self, job: Job, action: Any) -> None:
+        log.warning("files were removed, cut or damaged, verifying job=%s", job.id)
+        blob = await self._engine.remove(job.id)
+        resume = self._saves.resume(job, blob) if blob else await self._book.resume_of(job.id)
+        if resume:
+            await self._book.flush({job.id: replace(resume, boot_id=DISTRUST)})
+        self._findings.verify(job.id)
+        self._book.changed.set()
+
     async def convert(self, job: Job, action: Any) -> None:
         if moved := await self._ending.convert(job):
             self.forget(moved.id)
@@ -226,7 +235,6 @@ class Acts:
             self._findings.drop(job_id)
             self._saves.forget(job_id)
             self._telling.forget(job_id)
-            self._ending.forget(job_id)
 
 
 _ACTS: dict[type[schedule.Action], Callable[[Acts, Job, Any], Awaitable[None]]] = {
@@ -236,6 +244,7 @@ _ACTS: dict[type[schedule.Action], Callable[[Acts, Job, Any], Awaitable[None]]] 
     schedule.Queue: Acts.queue,
     schedule.Pause: Acts.pause,
     schedule.Cancel: Acts.cancel,
+    schedule.Verify: Acts.verify,
     schedule.Convert: Acts.convert,
     schedule.Complete: Acts.complete,
     schedule.Halt: Acts.halt,

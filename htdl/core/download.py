@@ -22,9 +22,16 @@ class Course:
     done_bytes: int = -1
     has_metadata: bool = False
     smooth_speed: float = 0.0
+    is_forsaken: bool = False
 
     def idle_seconds(self, now: float) -> float:
         return now - self.moved_at
+
+    def may_be_damaged(self, now: float) -> bool:
+        """Whether it stands still because libtorrent banned all who seemed to send damaged pieces: it may be
+        our own disk, a file that was removed or cut while its pieces were written.
+        """
+        return self.is_forsaken and self.idle_seconds(now) >= QUIET_SECONDS
 
 
 def follow(course: Course, status: Status, now: float) -> Course:
@@ -41,6 +48,7 @@ def follow(course: Course, status: Status, now: float) -> Course:
         done_bytes=status.done_bytes,
         has_metadata=has_metadata,
         smooth_speed=float(status.download_speed) if not course.smooth_speed else speed,
+        is_forsaken=status.is_forsaken,
     )
 
 
@@ -108,6 +116,8 @@ def detail(status: Status, idle_seconds: float) -> str:
         return f"{peers}, none sends anything"
     if why is Blocked.TRACKER_ERROR:
         return f"no peers; tracker: {_told(status)}"
+    if why is Blocked.NO_PEERS and status.is_forsaken:
+        return "no peers; what came last was damaged"
     if why is Blocked.NO_PEERS:
         return f"no peers; {status.candidates} known, none answers" if status.candidates else "no peers"
     return ""

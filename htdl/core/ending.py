@@ -14,14 +14,13 @@ from htdl.core.book import Book
 from htdl.core.chores import Chores
 from htdl.core.findings import Findings
 from htdl.core.requests import main_path
-from htdl.core.saves import DISTRUST, Saves
+from htdl.core.saves import Saves
 from htdl.core.selection import main_file
 from htdl.core.service import Service
 from htdl.core.standing import TO_LOOK
 from htdl.core.telling import Telling
 from htdl.events import Kind
 from htdl.jobs import Job, JobFile, State
-from htdl.torrent.api import Engine, Finished
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +39,6 @@ class Ending:
         self,
         book: Book,
         service: Service,
-        engine: Engine,
         findings: Findings,
         saves: Saves,
         chores: Chores,
@@ -48,12 +46,10 @@ class Ending:
     ) -> None:
         self._book = book
         self._service = service
-        self._engine = engine
         self._findings = findings
         self._saves = saves
         self._chores = chores
         self._telling = telling
-        self._verified: set[str] = set()  # jobs whose files had holes, and were verified
 
     async def convert(self, job: Job) -> Job | None:
         """To CONVERTING; the job whose download is over with, or None where it is not, or was none."""
@@ -93,16 +89,14 @@ class Ending:
         _log_completed(job)
         return job
 
-    def forget(self, job_id: str) -> None:
-        self._verified.discard(job_id)
-
     async def _arrive(self, job: Job, kind: Kind, **fields: Any) -> Job | None:
         """All that is wanted is here."""
         finished, current = self._findings.of(job.id).whole, self._book.files.get(job.id, ())
         if finished is None or not self._findings.is_whole(job, current):
             return None  # something else is wanted since it was decided
-        if job.id not in self._verified and not await asyncio.to_thread(_are_filled, job, current):
-            await self._verify(job, finished)
+        if not self._findings.was_verified(job.id) and not await asyncio.to_thread(_are_filled, job, current):
+            self._findings.lose(job, "files have holes")
+            self._book.changed.set()
             return None
         rules = self._service.config.torrent
         whole = [
@@ -133,15 +127,6 @@ class Ending:
         named = [replace(x, output=outputs.get(x.index, x.output)) for x in files]
         main = main_file(named)
         return named, (main.output if main else None) or main_path(job, named)
-
-    async def _verify(self, job: Job, finished: Finished) -> None:
-        """Check every piece, once: someone removed or cut a file under the download."""
-        log.warning("files have holes, verifying job=%s", job.id)
-        self._verified.add(job.id)
-        await self._engine.remove(job.id)
-        await self._book.flush({job.id: replace(self._saves.resume(job, finished.resume), boot_id=DISTRUST)})
-        self._findings.forget(job.id)
-        self._book.changed.set()
 
 
 def _log_completed(job: Job) -> None:

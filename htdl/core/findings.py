@@ -21,6 +21,7 @@ DISK_FULL_SECONDS = 15.0  # after a write found no room, before it is tried agai
 class Finding:
     course: Course
     fault: tuple[str, str] | None = None  # code and message of what cannot be mended by waiting
+    is_lost: bool = False  # a file of it is not as it was written
     whole: Finished | None = None
     no_room_at: float | None = None  # when a write failed for want of room
     has_seeded_enough: bool = False
@@ -32,6 +33,7 @@ class Findings:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._by_job: dict[str, Finding] = {}
+        self._verified: set[str] = set()  # jobs whose files were looked at whole, since one was lost
 
     def __contains__(self, job_id: str) -> bool:
         return job_id in self._by_job
@@ -41,8 +43,10 @@ class Findings:
             self._by_job[job_id] = Finding(Course(moved_at=self._clock()))
         return self._by_job[job_id]
 
-    def begin(self, job_id: str) -> None:
-        """The job begins, or begins again: nothing found before counts."""
+    def begin(self, job_id: str, *, again: bool = False) -> None:
+        """The job begins: nothing found before counts; where it does so again, only that it was verified."""
+        if not again:
+            self._verified.discard(job_id)
         self._by_job[job_id] = Finding(Course(moved_at=self._clock()))
 
     def forget(self, job_id: str) -> None:
@@ -54,6 +58,23 @@ class Findings:
     def drop(self, job_id: str) -> None:
         """All of it: the job has ended."""
         self._by_job.pop(job_id, None)
+        self._verified.discard(job_id)
+
+    def lose(self, job: Job, message: str) -> None:
+        """A file of it is not as it was written: all are to be verified, once."""
+        finding = self.of(job.id)
+        if job.has_ended or self.was_verified(job.id):
+            finding.fault = ("io_error", message)
+        else:
+            finding.is_lost = True
+
+    def was_verified(self, job_id: str) -> bool:
+        return job_id in self._verified
+
+    def verify(self, job_id: str) -> None:
+        """Its files are looked at whole now."""
+        self.forget(job_id)
+        self._verified.add(job_id)
 
     def found_no_room(self, job_id: str) -> None:
         self.of(job_id).no_room_at = self._clock()
@@ -76,10 +97,12 @@ class Findings:
         if finding is None:
             return known
         now, no_room_at = self._clock(), finding.no_room_at
+        is_lost = finding.is_lost or finding.course.may_be_damaged(now)
         return replace(
             known,
             is_whole=self.is_whole(job, files),
             fault=finding.fault,
+            is_lost=is_lost and not self.was_verified(job.id),
             idle_seconds=finding.course.idle_seconds(now),
             found_disk_full=no_room_at is not None and now - no_room_at < DISK_FULL_SECONDS,
             has_seeded_enough=finding.has_seeded_enough,

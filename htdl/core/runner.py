@@ -28,7 +28,7 @@ from htdl.core.service import Service
 from htdl.core.telling import Telling
 from htdl.errors import BadRequest, HtdlError
 from htdl.jobs import Blocked, Job, JobFile, State, Wish
-from htdl.torrent.api import Engine, Failed, Finished, GotMetadata, Metadata, NoRoom, TorrentEvent
+from htdl.torrent.api import Engine, Failed, Finished, GotMetadata, Lost, Metadata, NoRoom, TorrentEvent
 
 log = logging.getLogger(__name__)
 
@@ -132,6 +132,8 @@ class Runner:
             case NoRoom(message=message):
                 log.warning("disk full job=%s: %s", job.id, message)
                 self._findings.found_no_room(job.id)
+            case Lost(message=message):
+                self._findings.lose(job, message)
             case Failed(code=code, message=message):
                 self._findings.of(job.id).fault = (code, message)
         self._book.changed.set()

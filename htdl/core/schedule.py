@@ -21,6 +21,7 @@ class Facts:
     is_whole: bool = False  # all that is wanted is verified and on disk
     is_watched: bool = False
     fault: tuple[str, str] | None = None  # code and message of what cannot be mended by waiting
+    is_lost: bool = False  # a file is not as it was written
     idle_seconds: float = 0.0  # since it last moved: a byte, the metadata, or its start
     found_disk_full: bool = False  # a write failed for want of room a moment ago
     has_seeded_enough: bool = False
@@ -69,6 +70,10 @@ class Pause(Action):
 
 class Cancel(Action):
     """To CANCELLED, with its data where that was asked for."""
+
+
+class Verify(Action):
+    """DOWNLOADING stays: the torrent is begun again, and what is on disk is believed only once verified."""
 
 
 class Convert(Action):
@@ -147,9 +152,10 @@ def _settle(job: Job, known: Facts) -> Action | None:
     1. a wish to cancel, also of the data of a job that has ended;
     2. a finished job seeds until its rules are met;
     3. what cannot go on fails;
-    4. what is whole is complete, paused or not;
-    5. a wish to pause;
-    6. what needs no torrent waits for none.
+    4. what was lost on the disk is looked for;
+    5. what is whole is complete, paused or not;
+    6. a wish to pause;
+    7. what needs no torrent waits for none.
     """
     if job.wish is Wish.CANCEL:
         return Cancel(job.id) if not job.has_ended or job.seeding or job.delete_data else None
@@ -157,6 +163,8 @@ def _settle(job: Job, known: Facts) -> Action | None:
         return _settle_seed(job, known)
     if fault := _fault(job, known):
         return Fail(job.id, *fault)
+    if known.is_lost and job.status is State.DOWNLOADING:
+        return Verify(job.id)
     if known.is_whole and job.status is State.DOWNLOADING:
         return Complete(job.id) if known.is_converted else Convert(job.id)
     if job.status is State.CONVERTING and known.is_converted:

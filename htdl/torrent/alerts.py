@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from htdl.errors import BadSource, HtdlError, Refused
 from htdl.torrent import inspection, resume
 from htdl.torrent._lt import lt
-from htdl.torrent.api import Failed, Finished, GotMetadata, NoRoom, TorrentEvent
+from htdl.torrent.api import Failed, Finished, GotMetadata, Lost, NoRoom, TorrentEvent
 from htdl.torrent.held import SAVE, Held, Torrents, identity
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 _DUPLICATE = ("libtorrent", 19)  # error_code.hpp: duplicate_torrent
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+_LOST = {errno.ENOENT, errno.ENOTDIR}
 
 
 class Alerts:
@@ -181,8 +182,11 @@ class Alerts:
         if torrent is None:
             return
         message = f"{error.message()}: {file}" if file else error.message()
-        if error.category().name() in {"system", "generic"} and error.value() in _NO_ROOM:
+        number = error.value() if error.category().name() in {"system", "generic"} else 0
+        if number in _NO_ROOM:
             self._tell(NoRoom(torrent.key, message))
+        elif number in _LOST:
+            self._tell(Lost(torrent.key, message))
         else:
             self._tell(Failed(torrent.key, "io_error", message))
 

@@ -77,6 +77,7 @@ class Status:
     candidates: int  # peers known of, connected or not
     seeding_seconds: int
     tracker_error: str | None  # the last announce to every tracker failed; the last reason
+    is_forsaken: bool = False  # pieces came damaged, and of its peers none is left to be asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +123,13 @@ class Finished(TorrentEvent):
 @dataclass(frozen=True, slots=True)
 class NoRoom(TorrentEvent):
     """A write found the disk full.  The torrent stands still until it is removed or added again."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lost(TorrentEvent):
+    """A file is not where it was written.  The torrent stands still until it is removed or added again."""
 
     message: str
 

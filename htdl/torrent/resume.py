@@ -32,10 +32,13 @@ def load(blob: bytes) -> add_torrent_params:
 
 
 def distrust(params: add_torrent_params) -> None:
-    """Forget all progress, so that libtorrent verifies what is on disk."""
+    """Forget all progress, so that libtorrent verifies what is on disk, and who was banned: what came damaged
+    may have been sound until the disk lost it.
+    """
     params.have_pieces = []
     params.verified_pieces = []
     params.unfinished_pieces = {}
+    params.banned_peers = []
 
 
 def is_plausible(params: add_torrent_params, save_path: Path) -> bool:

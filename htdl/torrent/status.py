@@ -52,6 +52,7 @@ def status_of(
         candidates=update.list_peers,
         seeding_seconds=int(update.seeding_duration.total_seconds()),
         tracker_error=tracker_error,
+        is_forsaken=bool(update.total_failed_bytes) and not (update.num_peers or update.connect_candidates),
     )
 
 

@@ -72,6 +72,14 @@ def test_idle_time_grows_while_nothing_moves(phase: Phase) -> None:
     assert course.idle_seconds(60.0) == 59.0
 
 
+def test_damage_is_looked_for_only_where_it_made_the_download_stand_still() -> None:
+    forsaken, sound = new_status(is_forsaken=True), new_status()
+    course = follow(Course(moved_at=0.0), forsaken, 1.0)
+    assert not course.may_be_damaged(1.0 + QUIET_SECONDS - 0.1)
+    assert course.may_be_damaged(1.0 + QUIET_SECONDS)
+    assert not follow(course, sound, 99.0).may_be_damaged(99.0)
+
+
 def test_bytes_that_a_check_took_away_are_movement_too() -> None:
     course = Course(moved_at=0.0, done_bytes=100, has_metadata=True)
     assert follow(course, new_status(done_bytes=50), 9.0).moved_at == 9.0
@@ -146,6 +154,7 @@ def test_why_nothing_moves(status: Status, expected: Blocked | None) -> None:
         (new_status(peers=3), "3 peers, none sends anything"),
         (new_status(), "no peers"),
         (new_status(candidates=4), "no peers; 4 known, none answers"),
+        (new_status(candidates=4, is_forsaken=True), "no peers; what came last was damaged"),
         (new_status(tracker_error="timed out"), "no peers; tracker: timed out"),
         (new_status(phase=Phase.FINISHED), ""),
     ],

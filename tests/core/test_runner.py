@@ -201,6 +201,32 @@ async def test_a_fault_fails_the_job_with_its_code_and_message(world: World) -> 
     assert resume.blob == f"removed {job.id}".encode()
 
 
+async def test_a_lost_file_is_looked_for_once_and_is_a_fault_then(world: World) -> None:
+    job = await world.downloading("torrent", FILM)
+    assert not world.engine.torrents[job.id].recheck
+    world.engine.lose(job.id, "No such file or directory: film.mkv")
+    await world.until(lambda: job.id in world.engine.removed and job.id in world.engine.torrents)
+    assert world.engine.torrents[job.id].recheck
+    assert world.book.living[job.id].status is State.DOWNLOADING
+    world.engine.lose(job.id, "No such file or directory: film.mkv")
+    failed = await world.until_status(job.id, State.FAILED)
+    assert (failed.error_code, failed.error_message) == ("io_error", "No such file or directory: film.mkv")
+    await world.service.retry(job.id)
+    await world.until_held(job.id)
+    world.engine.lose(job.id, "No such file or directory: film.mkv")
+    await world.until(lambda: world.engine.removed.count(job.id) == 3 and job.id in world.engine.torrents)
+    assert world.book.living[job.id].status is State.DOWNLOADING
+
+
+async def test_a_lost_file_ends_the_seeding(world: World) -> None:
+    job = await world.downloading("torrent", FILM)
+    world.engine.finish(job.id)
+    assert (await world.until_status(job.id, State.COMPLETED)).seeding
+    world.engine.lose(job.id, "No such file or directory: film.mkv")
+    await world.until(lambda: job.id not in world.engine.torrents)
+    assert job.id not in world.book.living
+
+
 async def test_a_retry_begins_again(world: World) -> None:
     job = await world.downloading("torrent", FILM)
     world.engine.fail(job.id, "io_error", "gone")

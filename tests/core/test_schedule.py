@@ -21,6 +21,7 @@ from htdl.core.schedule import (
     Queue,
     Seed,
     Start,
+    Verify,
     decide,
     is_stalled,
     needed_bytes,
@@ -109,7 +110,22 @@ def test_a_failed_job_does_not_fail_again() -> None:
     assert decided(new_job(status=State.FAILED), first=Facts(fault=FAULT)) == []
 
 
-# 4. what is whole is complete
+# 4. what was lost on the disk is looked for
+
+
+@pytest.mark.parametrize("wish", [Wish.RUN, Wish.PAUSE])
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_what_was_lost_is_looked_for_before_the_job_is_called_whole(wish: Wish, is_whole: bool) -> None:
+    job = running(wish=wish)
+    assert decided(job, first=replace(HELD, is_lost=True, is_whole=is_whole)) == [Verify(job.id)]
+
+
+def test_only_a_running_download_is_looked_at() -> None:
+    job = new_job(status=State.PENDING)
+    assert decided(job, first=Facts(is_lost=True)) == [Start(job.id)]
+
+
+# 5. what is whole is complete
 
 
 @pytest.mark.parametrize("wish", [Wish.RUN, Wish.PAUSE])
@@ -124,7 +140,7 @@ def test_a_whole_job_completes_on_a_full_disk() -> None:
     assert decided(job, first=Facts(is_held=True, is_whole=True), limits=full) == [Complete(job.id)]
 
 
-# 5. a wish to pause, and the wish to go on
+# 6. a wish to pause, and the wish to go on
 
 
 @pytest.mark.parametrize("status", [State.PENDING, State.DOWNLOADING])

@@ -67,6 +67,7 @@ def _facts(job: Job) -> st.SearchStrategy[Facts]:
         is_whole=st.sampled_from([False, False, job.status is State.DOWNLOADING]),
         is_watched=st.sampled_from([False, False, False, True]),
         fault=st.sampled_from([None, None, None, FAULT]),
+        is_lost=st.sampled_from([False, False, False, True]),
         idle_seconds=st.sampled_from([0.0, 60.0, 300.0]),
         found_disk_full=st.sampled_from([False, False, False, True]),
         has_seeded_enough=st.booleans(),

@@ -112,3 +112,14 @@ def test_a_torrent_that_another_job_has_by_now_is_not_begun_twice(daemon: Daemon
     with pytest.raises(Refused) as caught:
         daemon.client.retry(first.id)
     assert second.id[:8] in (caught.value.hint or "")
+
+
+def test_peers_are_not_blamed_for_ever_for_what_the_disk_lost(daemon: Daemon, swarm: Swarm) -> None:
+    """To libtorrent, a peer whose pieces come damaged is to blame, be it the disk that did it."""
+    torrent = swarm.seed({"video.mkv": 500_000})
+    [honest], liar = swarm.ports(), swarm.corrupt(torrent)
+    job = daemon.client.add(torrent.magnet.replace(f"127.0.0.1:{honest}", liar))
+    until(lambda: swarm.sent() and not swarm.peers())  # it was banned
+    swarm.liars[liar].write_bytes(torrent.content("video.mkv"))
+    completed(daemon, torrent, job.id)
+    assert daemon.log().count("verifying job=") == 1

@@ -13,6 +13,7 @@ from htdl.torrent.api import (
     Finished,
     GotMetadata,
     Listener,
+    Lost,
     Metadata,
     Network,
     NoRoom,
@@ -86,6 +87,9 @@ class FakeEngine:
 
     def fail(self, key: str, code: str, message: str) -> None:
         self.listener(Failed(key, code, message))
+
+    def lose(self, key: str, message: str) -> None:
+        self.listener(Lost(key, message))
 
     def fill_disk(self, key: str) -> None:
         self.listener(NoRoom(key, "No space left on device"))

@@ -27,6 +27,8 @@ def update(state: Any, wanted: int = 1000, done: int = 0, **more: object) -> Any
         "all_time_upload": 7,
         "num_peers": 8,
         "list_peers": 9,
+        "connect_candidates": 9,
+        "total_failed_bytes": 0,
         "seeding_duration": timedelta(minutes=1),
     }
     return SimpleNamespace(**(values | more))
@@ -80,3 +82,19 @@ def test_every_state_has_a_phase(state: Any, phase: Phase) -> None:
     assert status.phase is phase
     assert status.checked == (0.25 if phase is Phase.CHECKING else 0.0)
     assert (status.tracker_error, status.seeding_seconds) == ("no", 60)
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({"total_failed_bytes": 1, "num_peers": 0, "connect_candidates": 0}, True),
+        ({"total_failed_bytes": 0, "num_peers": 0, "connect_candidates": 0}, False),
+        ({"total_failed_bytes": 1, "num_peers": 1, "connect_candidates": 0}, False),
+        ({"total_failed_bytes": 1, "num_peers": 0, "connect_candidates": 1}, False),
+    ],
+)
+def test_forsaken_is_what_got_damaged_pieces_and_has_nobody_left_to_ask(
+    more: dict[str, object], expected: bool
+) -> None:
+    status = status_of(update(STATES.downloading, **more), wanted_bytes=1000, tracker_error=None)
+    assert status.is_forsaken is expected
