@@ -1,4 +1,4 @@
 from tests.api.playing import impatient, playing, whole
-from tests.api.serving import served
+from tests.api.serving import hasty, served
 
-__all__ = ["impatient", "playing", "served", "whole"]
+__all__ = ["hasty", "impatient", "playing", "served", "whole"]

@@ -26,7 +26,7 @@ from tests.core.world import World, running_world
 
 T = TypeVar("T")
 
-SECONDS = 0.5  # for a request's header
+PATIENT, HASTY = 60.0, 0.5  # seconds for a request's header, and for the next byte of the film
 PIECE = 1 << 18
 EXTRA, FILM = 0, 1  # the files' indices
 NAME = 'The "Film" – 100 % é;.mkv'
@@ -47,14 +47,14 @@ class Answer:
 
 
 class Playing:
-    def __init__(self, folder: Path, wait_seconds: float) -> None:
+    def __init__(self, folder: Path, seconds: float) -> None:
         self.world: World
         self.server: VideoServer
         self.job_id = ""
         self.folder = Path()
         self.port = 0
         self._root = folder
-        self._wait_seconds = wait_seconds
+        self._seconds = seconds
         self._loop: asyncio.AbstractEventLoop
         self._stop = asyncio.Event()
 
@@ -62,7 +62,7 @@ class Playing:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Do this on the server's event loop."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
 
     def arrive(self, *pieces: int) -> None:
         """Write these pieces, and then let them be readable; none: all."""
@@ -127,7 +127,7 @@ class Playing:
 
     def get(self, target: str | None = None, *, method: str = "GET", **headers: str) -> Answer:
         """One request; header names with _ for -."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         with contextlib.closing(connection):
             fields = {name.replace("_", "-"): value for name, value in headers.items()}
             connection.request(method, target or self.target(), headers=fields)
@@ -135,7 +135,7 @@ class Playing:
             return Answer(answer.status, dict(answer.headers.items()), answer.read())
 
     def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=30)
 
     def head(
         self, target: str | None = None, *, method: str = "GET", version: str = "1.1", **more: str
@@ -149,7 +149,7 @@ class Playing:
 
     async def main(self, is_up: threading.Event) -> None:
         self._loop = asyncio.get_running_loop()
-        stream = {"wait_seconds": self._wait_seconds}
+        stream = {"wait_seconds": self._seconds}
         async with running_world(self._root, stream=stream) as self.world, self._job(), self._served():
             is_up.set()
             await self._stop.wait()
@@ -172,7 +172,7 @@ class Playing:
 
     @contextlib.asynccontextmanager
     async def _served(self) -> AsyncIterator[None]:
-        self.server = VideoServer(self.world.service, port=0, seconds=SECONDS)
+        self.server = VideoServer(self.world.service, port=0, seconds=self._seconds)
         await self.server.start()
         self.port = int((self.world.service.links.base_url or "").rpartition(":")[2])
         yield
@@ -180,29 +180,29 @@ class Playing:
 
 
 @contextlib.contextmanager
-def playing_in(folder: Path, wait_seconds: float = 10.0) -> Iterator[Playing]:
-    playing = Playing(folder, wait_seconds)
+def playing_in(folder: Path, seconds: float) -> Iterator[Playing]:
+    playing = Playing(folder, seconds)
     is_up = threading.Event()
     thread = threading.Thread(target=lambda: asyncio.run(playing.main(is_up)))
     thread.start()
-    assert is_up.wait(10)
+    assert is_up.wait(30)
     yield playing
     playing.run(playing.stop())
-    thread.join(10)
+    thread.join(30)
     assert not thread.is_alive()
 
 
 @pytest.fixture
 def playing(tmp_path: Path) -> Iterator[Playing]:
     """A film of which nothing has arrived yet."""
-    with playing_in(tmp_path) as one:
+    with playing_in(tmp_path, PATIENT) as one:
         yield one
 
 
 @pytest.fixture
 def impatient(tmp_path: Path) -> Iterator[Playing]:
-    """The same, of a server that waits half a second for a byte."""
-    with playing_in(tmp_path, wait_seconds=0.5) as one:
+    """The same, of a server that waits half a second for a request, and for a byte."""
+    with playing_in(tmp_path, HASTY) as one:
         yield one
 
 

@@ -1,7 +1,7 @@
 """The real server, service and database on a socket in a temp folder, in a thread of this process.
 
-Only the torrent engine is missing: jobs are added and changed, and nothing is fetched.  Patience is half a
-second, so that a test of it need not wait ten.
+Only the torrent engine is missing: jobs are added and changed, and nothing is fetched.  It waits for a client
+longer than any test lasts; `hasty` half a second, so that a test of its patience need not wait ten.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from htdl.torrent.api import Engine, Network, Source
 
 T = TypeVar("T")
 
-SECONDS = 0.5
+PATIENT, HASTY = 60.0, 0.5  # seconds for a request
 
 
 class IdleEngine(Engine):
@@ -53,9 +53,9 @@ class IdleEngine(Engine):
 class Serving:
     """What a test holds of it; `asked` lists what clients asked of the daemon itself."""
 
-    def __init__(self, folder: Path, socket_path: Path) -> None:
+    def __init__(self, folder: Path, socket_path: Path, seconds: float) -> None:
         self.socket = socket_path
-        self.client = Client(socket_path, timeout=10)
+        self.client = Client(socket_path, timeout=30)
         self.asked: list[str] = []
         self.config = config.load(
             "", {"HTDL_STATE_DIR": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CACHE_HOME": str(folder)}
@@ -65,12 +65,13 @@ class Serving:
         self.service: Service
         self.book: Book
         self._folder = folder
+        self._seconds = seconds
         self._stop = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Do this on the server's event loop."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
 
     def change(self, job_id: str, **fields: Any) -> Job:
         return self.run(self.book.change(job_id, **fields))
@@ -89,7 +90,7 @@ class Serving:
 
     def connect(self) -> socket.socket:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        sock.settimeout(10)
+        sock.settimeout(30)
         sock.connect(os.fspath(self.socket))
         return sock
 
@@ -111,7 +112,7 @@ class Serving:
                 set_log_level=self.asked.append,
                 metrics=self._metrics,
             )
-            self.server = Server(self.service, control=controls, socket=self.socket, seconds=SECONDS)
+            self.server = Server(self.service, control=controls, socket=self.socket, seconds=self._seconds)
             await self.server.start()
             is_up.set()
             await self._stop.wait()
@@ -146,16 +147,28 @@ def read_all(sock: socket.socket) -> bytes:
     return data
 
 
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[Serving]:
-    folder = tmp_path / "served"
+@contextlib.contextmanager
+def serving_in(folder: Path, seconds: float) -> Iterator[Serving]:
     folder.mkdir()
-    serving = Serving(folder, folder / "run" / "htdl.sock")
+    serving = Serving(folder, folder / "run" / "htdl.sock", seconds)
     is_up = threading.Event()
     thread = threading.Thread(target=lambda: asyncio.run(serving.main(is_up)))
     thread.start()
-    assert is_up.wait(10)
+    assert is_up.wait(30)
     yield serving
     serving.run(serving.stop())
-    thread.join(10)
+    thread.join(30)
     assert not thread.is_alive()
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Serving]:
+    with serving_in(tmp_path / "served", PATIENT) as one:
+        yield one
+
+
+@pytest.fixture
+def hasty(tmp_path: Path) -> Iterator[Serving]:
+    """The same, of a server that waits half a second for a client."""
+    with serving_in(tmp_path / "hasty", HASTY) as one:
+        yield one

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-import time
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import pytest
 
+from htdl.api import server
 from htdl.cli import follow
 from htdl.cli.app import App
 from htdl.jobs import State
-from tests.api.serving import SECONDS, Serving
+from tests.api.serving import Serving
 from tests.waiting import until
 
 
@@ -100,15 +100,15 @@ def test_a_follower_that_hangs_up_is_forgotten_at_once(served: Serving) -> None:
     until(lambda: not served.bus._listeners)
 
 
-def test_a_follower_that_does_not_read_is_dropped_and_the_others_are_not(served: Serving) -> None:
-    job = served.client.add("magnet:one", files=["x" * 1000] * 100)
-    with following(served) as slow, following(served) as quick:
+def test_a_follower_that_does_not_read_is_dropped_and_the_others_are_not(hasty: Serving) -> None:
+    job = hasty.client.add("magnet:one", files=["x" * 1000] * 100)
+    with following(hasty) as slow, following(hasty) as quick:
         assert quick.line()
         for speed in range(1, 40):
-            served.note(job.id, download_speed=speed)
+            hasty.note(job.id, download_speed=speed)
             assert (quick.line() or {})["job"]["download_speed"] == speed
-        until(lambda: len(served.bus._listeners) == 1)  # no more than SECONDS after its pipe was full
-        served.note(job.id, download_speed=99)
+        until(lambda: len(hasty.bus._listeners) == 1)  # the other's pipe was full for too long
+        hasty.note(job.id, download_speed=99)
         assert (quick.line() or {})["job"]["download_speed"] == 99
         with contextlib.suppress(ConnectionError):
             assert slow.stream.read().count(b'"event"') < 40
@@ -124,12 +124,17 @@ def test_the_stream_ends_when_the_bus_does(served: Serving) -> None:
         assert feed.line() is None
 
 
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests under way have longer to end than a test waits for the server."""
+    monkeypatch.setattr(server, "STOP_SECONDS", 600.0)
+
+
+@pytest.mark.usefixtures("unhurried")
 def test_the_server_stops_at_once_though_somebody_follows(served: Serving) -> None:
     with following(served) as feed:
         assert feed.line()
-        start = time.monotonic()
         served.run(served.server.stop())
-        assert time.monotonic() - start < SECONDS
         assert feed.line() is None
     assert not served.socket.exists()
 

@@ -60,6 +60,6 @@ def test_a_feed_is_not_for_another_user(whole: Playing) -> None:
         "s.sendall(sys.argv[2].encode()); sys.stdout.buffer.write(s.recv(100))"
     )
     told = subprocess.run(
-        [sys.executable, "-c", script, str(whole.port), asked], capture_output=True, timeout=20, cwd="/"
+        [sys.executable, "-c", script, str(whole.port), asked], capture_output=True, timeout=60, cwd="/"
     )
     assert told.stdout.startswith(b"HTTP/1.0 404"), told

@@ -10,7 +10,7 @@ import pytest
 
 from htdl.api.playlist import Entry, m3u
 from htdl.api.watched import listed
-from htdl.jobs import Subtitle
+from htdl.jobs import State, Subtitle
 from htdl.store import subtitles
 from tests.api.playing import EXTRA, FILM, NAME, PIECE, SIZE, Playing
 from tests.core.examples import job_file
@@ -87,6 +87,7 @@ def test_what_is_here_of_a_paused_job_is_not_known(playing: Playing) -> None:
         return json.loads(playing.get(page(playing, "status")).body)["runs"]
 
     playing.run(playing.world.service.pause(playing.job_id))
+    playing.run(playing.world.until_status(playing.job_id, State.PAUSED))
     assert runs() == [], "nothing has come"
     files = playing.world.book.files[playing.job_id]
     playing.world.book.files[playing.job_id] = tuple(replace(file, progress=7.0) for file in files)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import select
 import socket
 import threading
 import time
@@ -13,7 +14,7 @@ import pytest
 
 from htdl.api import sending
 from htdl.api.server import MAX_PLAYERS
-from tests.api.playing import BYTES, COUNT, PIECE, SECONDS, SIZE, Playing
+from tests.api.playing import BYTES, COUNT, HASTY, PIECE, SIZE, Playing
 from tests.api.serving import read_all
 from tests.waiting import until
 
@@ -56,7 +57,7 @@ def test_no_byte_is_sent_before_its_piece_is_verified(playing: Playing) -> None:
         sock.settimeout(0.2)
         with pytest.raises(TimeoutError):
             sock.recv(1)
-        sock.settimeout(10)
+        sock.settimeout(30)
         playing.arrive(1)
         assert read_until(sock, 0) + _exactly(sock, 2 * PIECE) == BYTES[FIRST : FIRST + 2 * PIECE]
 
@@ -87,7 +88,7 @@ def test_twenty_readers_at_random_places_get_their_very_bytes(playing: Playing) 
             playing.arrive(piece)
         for (start, stop), answer in zip(places, answers, strict=True):
             assert answer.result().body == BYTES[start:stop]
-    assert playing.readers() == 0
+    until(lambda: playing.readers() == 0)
 
 
 def test_parts_of_an_arriving_file_come_in_turn(playing: Playing) -> None:
@@ -120,10 +121,10 @@ def test_a_stall_ends_the_answer_and_a_later_one_goes_on(
 ) -> None:
     impatient.arrive(0)
     with impatient.connect() as sock:
+        begun = time.monotonic()
         sock.sendall(impatient.head())
-        start = time.monotonic()
         sent = body_of(read_all(sock))
-        assert 0.4 < time.monotonic() - start < 10
+        assert time.monotonic() - begun > HASTY * 0.8
     assert len(sent) == FIRST
     cut_off(impatient, sent, caplog, "did not arrive within 0.5 s")
     impatient.arrive()
@@ -201,7 +202,7 @@ def test_a_client_that_hangs_up_frees_its_window_at_once(playing: Playing) -> No
         sock.sendall(playing.head())
         read_until(sock, FIRST)
         assert playing.readers() == 1
-    until(lambda: playing.readers() == 0, timeout=10)  # long before the next byte is given up
+    until(lambda: playing.readers() == 0)  # long before the next byte is given up
 
 
 def test_a_client_that_closes_its_half_has_hung_up(playing: Playing) -> None:
@@ -210,7 +211,7 @@ def test_a_client_that_closes_its_half_has_hung_up(playing: Playing) -> None:
         until(lambda: playing.readers() == 1)
         sock.shutdown(socket.SHUT_WR)
         assert body_of(read_all(sock)) == b""
-    assert playing.readers() == 0
+    until(lambda: playing.readers() == 0)
 
 
 def test_a_hundred_that_seek_and_hang_up_leave_nothing(playing: Playing) -> None:
@@ -235,8 +236,8 @@ def test_a_client_that_takes_nothing_for_too_long_is_dropped(
     monkeypatch.setattr(sending, "STUCK_SECONDS", 0.2)  # an hour otherwise
     with whole.connect() as sock:
         sock.sendall(whole.head())
-        until(lambda: _connections(whole) == 1)
-        until(lambda: _connections(whole) == 0, timeout=3)
+        assert select.select([sock], [], [], 30)[0]  # it has begun, and nothing is taken of it
+        until(lambda: _connections(whole) == 0)
 
 
 @pytest.mark.usefixtures("no_sendfile")
@@ -278,8 +279,9 @@ def test_no_more_are_connected_than_there_is_room_for(whole: Playing) -> None:
     with contextlib.ExitStack() as stack:
         many = [stack.enter_context(whole.connect()) for _ in range(MAX_PLAYERS + 20)]
         assert [read_all(sock) for sock in many[MAX_PLAYERS:]] == [b""] * 20
-        assert read_all(many[0]) == b""  # it asked for nothing in its time
-    assert whole.get(Range="bytes=0-9").status == 206
+        many[0].close()
+        until(lambda: _connections(whole) < MAX_PLAYERS)
+        assert whole.get(Range="bytes=0-9").status == 206
 
 
 # HTTP
@@ -290,9 +292,15 @@ def test_a_connection_is_kept_for_the_next_request(whole: Playing) -> None:
         for start in (0, 1000, 5):
             sock.sendall(whole.head(Range=f"bytes={start}-{start + 9}"))
             assert body_of(read_until(sock, 10)) == BYTES[start : start + 10]
-        start_time = time.monotonic()
-        assert read_all(sock) == b""  # it is closed once nothing more is asked
-        assert SECONDS * 0.5 < time.monotonic() - start_time < SECONDS + 2
+
+
+def test_a_connection_is_closed_once_nothing_more_is_asked(impatient: Playing) -> None:
+    impatient.finish()
+    begun = time.monotonic()
+    with impatient.connect() as sock:
+        sock.sendall(impatient.head(Range="bytes=0-9"))
+        assert body_of(read_all(sock)) == BYTES[:10]
+    assert time.monotonic() - begun > HASTY * 0.8
 
 
 def test_requests_in_one_go_are_answered_in_order(whole: Playing) -> None:
@@ -326,8 +334,6 @@ def test_a_daemon_that_stops_waits_for_no_player(playing: Playing) -> None:
     with playing.connect() as sock:
         sock.sendall(playing.head())
         read_until(sock, FIRST)
-        start = time.monotonic()
-        playing.run(playing.server.stop())
-        assert time.monotonic() - start < 10, "it would wait a minute for the next byte"
+        playing.run(playing.server.stop())  # it would wait a minute for the next byte, and `run` does not
         assert read_all(sock) == b""
         assert playing.world.service.links.base_url is None
