@@ -421,10 +421,10 @@ async def test_numbers_outlast_a_flush_that_is_given_up(world: World) -> None:
 
     def occupy(db: sqlite_utils.Database) -> None:
         busy.set()
-        assert done.wait(10)
+        assert done.wait(60)
 
     occupied = asyncio.create_task(world.db.run(occupy))
-    await asyncio.to_thread(busy.wait, 10)
+    await asyncio.to_thread(busy.wait, 60)
     book.note(job.id, done_bytes=77)
     flushing = asyncio.create_task(book.flush())
     await asyncio.sleep(0)  # one turn for `flush`, one for what it shields

@@ -76,6 +76,7 @@ async def test_an_engine_that_hangs_is_asked_once_and_told(
     assert world.engine.busy == ["network"]
     world.engine.may_go_on.set()
     await world.until(lambda: not world.engine.busy)
+    monkeypatch.undo()
     assert (await world.service.health()).ok
 
 

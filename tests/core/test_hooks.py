@@ -112,7 +112,7 @@ async def test_few_run_at_once_and_none_is_forgotten(world: World, tmp_path: Pat
             await world.add(f"film {number}")
         await world.until(lambda: begun(tmp_path) == hooks.AT_ONCE)
         go.touch()
-        await world.until(lambda: begun(tmp_path) == 7, timeout=20)
+        await world.until(lambda: begun(tmp_path) == 7)
 
 
 async def test_that_it_can_be_watched_is_told_once_in_an_attempt(

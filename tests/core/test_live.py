@@ -71,7 +71,7 @@ async def test_once_there_is_room_it_is_tried_again(world: World, monkeypatch: p
     world.configure(conversion=settings, storage={"min_free": 1 << 60})
     assert not (await world.service.live.part(job, file, PLAYLIST)).exists()
     world.configure(conversion=settings)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not await is_there(world, job, file):  # noqa: ASYNC110 - it tells nobody that it may be
             await asyncio.sleep(0.02)
 
@@ -81,7 +81,7 @@ async def test_what_cannot_be_read_just_now_is_tried_again(world: World) -> None
     gone = await world.book.change(job.id, file_path=None)
     assert not (await world.service.live.part(gone, file, PLAYLIST)).exists()
     back = await world.book.change(job.id, file_path=job.file_path)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not await is_there(world, back, file):  # noqa: ASYNC110 - it tells nobody that it may be
             await asyncio.sleep(0.02)
 

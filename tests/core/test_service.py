@@ -228,6 +228,7 @@ async def test_a_database_that_cannot_be_used_is_unhealthy_and_no_error(world: W
 
 
 async def test_a_queue_whose_turns_all_fail_is_unhealthy(world: World) -> None:
+    await world.pass_seconds(1)  # no turn that began before goes well after this
     world.engine.is_broken = True
     world.wake(40.0)
     await world.until(lambda: not world.book.changed.is_set())

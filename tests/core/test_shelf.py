@@ -79,7 +79,7 @@ async def test_what_nobody_watches_any_more_is_forgotten(tmp_path: Path) -> None
 
 async def until_noted(world: World, at: datetime) -> None:
     noted = at.isoformat(timespec="milliseconds")
-    async with asyncio.timeout(5.0):
+    async with asyncio.timeout(30):
         while (await world.db.read(cache.of))[0].last_access != noted:  # noqa: ASYNC110 - a row tells nobody
             await asyncio.sleep(0.005)
 

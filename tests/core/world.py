@@ -43,6 +43,8 @@ class World:
         self.runner = Runner(self.book, self.service, self.engine, BOOT, lambda: self.now)
         self.engine.on_disk = self._on_disk
         self.service.last_tick_seconds = self.runner.last_tick_seconds
+        self._looked_at = 0.0  # when the last turn that went well began, on the test's clock
+        self.runner.observer = self._on_turn
 
     def configure(self, **sections: dict[str, Any]) -> None:
         self.config = self.service.config = settings(self.folder, sections)
@@ -58,11 +60,14 @@ class World:
         self.now += seconds
         self.book.changed.set()
 
+    def _on_turn(self, seconds: float) -> None:
+        self._looked_at = self.now - seconds
+
     async def pass_seconds(self, seconds: int) -> None:
-        """Second by second, with a look at each."""
+        """Second by second, with a whole turn in each: one that was under way before does not count."""
         for _ in range(seconds):
             self.wake(1.0)
-            await self.until(lambda: self.runner.last_tick_seconds() < 1.0)
+            await self.until(lambda: self._looked_at >= self.now)
 
     def knows(self, name: str, metadata: Metadata | None = None, *, info_hash: str | None = None) -> None:
         """Let `name` be a source of its own torrent."""
@@ -94,7 +99,7 @@ class World:
         for job in jobs:
             await self.db.run(rows.insert, job, (), resume or Resume(b"earlier", NOW, BOOT))
 
-    async def until(self, condition: Callable[[], T], timeout: float = 5.0) -> T:
+    async def until(self, condition: Callable[[], T], timeout: float = 30.0) -> T:
         """The first true answer; the runner turns meanwhile."""
         deadline = time.monotonic() + timeout
         while not (answer := condition()):
@@ -108,11 +113,12 @@ class World:
         return await self.until_written(job_id, lambda job: job.status is status)
 
     async def until_written(self, job_id: str, condition: Callable[[Job], bool]) -> Job:
-        """The job once its row is so."""
-        deadline = time.monotonic() + 5.0
+        """The job once its row is so, and who wrote it has gone on: what it tells behind it is told."""
+        deadline = time.monotonic() + 30.0
         while (job := await self.row(job_id)) is None or not condition(job):
             assert time.monotonic() < deadline, f"never so: {job}"
             await asyncio.sleep(0.005)
+        await self.row(job_id)  # a way there and back, which takes turns of the loop
         return job
 
     async def until_held(self, job_id: str) -> None:
