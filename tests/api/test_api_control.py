@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import htdl
+from htdl.api import answers
 from htdl.jobs import JobFile, State
 from tests.api.serving import Serving
 from tests.waiting import until
@@ -99,7 +100,7 @@ def test_list_filters_limits_and_counts_all(served: Serving) -> None:
 
 
 def test_list_of_more_than_one_chunk_is_whole(served: Serving) -> None:
-    ids = [add(served, f"magnet:{n}")["id"] for n in range(201)]
+    ids = [add(served, f"magnet:{n}")["id"] for n in range(answers._CHUNK + 1)]
     assert [x["id"] for x in ask(served, "GET", "/api/v1/jobs")[1]] == ids
 
 
