@@ -197,11 +197,18 @@ class Acts:
 
     async def convert(self, job: Job, action: Any) -> None:
         if moved := await self._ending.convert(job):
-            self.forget(moved.id)
+            self._go_on(moved)
 
     async def complete(self, job: Job, action: Any) -> None:
         if moved := await self._ending.complete(job):
-            self.forget(moved.id)
+            self._go_on(moved)
+
+    def _go_on(self, job: Job) -> None:
+        """What was found of its download is done with; not what came to pass meanwhile of its seeding."""
+        fault = self._findings.of(job.id).fault
+        self.forget(job.id)
+        if fault and job.id in self._book.living:
+            self._fault(job, *fault)
 
     async def fail(self, job: Job, action: schedule.Fail) -> None:
         await self._let_go(

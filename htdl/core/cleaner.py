@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -55,7 +55,7 @@ class Cleaner:
         book: Book,
         config: Callable[[], Config],
         in_use: Callable[[str], bool],
-        needs: Callable[[], Sequence[int]] = tuple,
+        needs: Callable[[], Awaitable[Sequence[int]]],
         clock: Clock = utc_now,
         settle_seconds: float = SETTLE_SECONDS,
     ) -> None:
@@ -89,18 +89,18 @@ class Cleaner:
         """Until the next sweep is due."""
         clock = asyncio.get_running_loop().time
         ends = clock() + self._config().cache.cleanup_interval_hours * 3600
-        looks_at = clock() + (FRUITLESS_SECONDS if self._is_short() else 0.0)
+        looks_at = clock() + (FRUITLESS_SECONDS if await self._is_short() else 0.0)
         while not self._due.is_set() and clock() < ends:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(ROOM_SECONDS):
                     await self._due.wait()
-            if clock() >= looks_at and self._is_short():
+            if clock() >= looks_at and await self._is_short():
                 return
 
-    def _is_short(self) -> bool:
+    async def _is_short(self) -> bool:
         """Whether somebody waits for room, or less is free than is to stay so."""
         with contextlib.suppress(OSError):  # a disk that is not there just now
-            return self._room() < sum(self._needs())
+            return await asyncio.to_thread(self._room) < sum(await self._needs())
         return False
 
     def _room(self) -> int:
@@ -115,7 +115,7 @@ class Cleaner:
         """Remove what is to go now; returns what went.  Raises HtdlError when the database cannot be used."""
         config = self._config()
         rows, left = await self._look(config)
-        short = await asyncio.to_thread(self._shortage, config, list(left.values()), self._needs())
+        short = await asyncio.to_thread(self._shortage, config, list(left.values()), await self._needs())
         went: list[Removal] = []
         while removals := await asyncio.to_thread(self._decide, config, list(left.values()), short):
             for one in removals:
@@ -130,7 +130,7 @@ class Cleaner:
         config = self._config()
         _, left = await self._look(config)
         videos = list(left.values())
-        short = await asyncio.to_thread(self._shortage, config, videos, self._needs())
+        short = await asyncio.to_thread(self._shortage, config, videos, await self._needs())
         return cleaning.holding(videos, await asyncio.to_thread(self._decide, config, videos, short))
 
     async def _look(self, config: Config) -> tuple[Rows, dict[str, Kept]]:

@@ -292,14 +292,15 @@ class Conversions:
         job = self._book.living.get(one.job_id)
         return not one.is_whole and job is not None and job.blocked_by is not None
 
-    def reserved(self) -> int:
+    async def reserved(self) -> int:
         """Bytes that the conversions which run will still write to the disk of the downloads."""
-        return room.reserved((work for _, _, work in self._all()), self._config())
-
-    def needs(self) -> list[int]:
-        """Bytes on the disk of the downloads, see `room.needs`."""
         works = [work for _, _, work in self._all()]
-        return room.needs(list(self._book.living.values()), works, self._config())
+        return await asyncio.to_thread(room.reserved, works, self._config())
+
+    async def needs(self) -> list[int]:
+        """Bytes on the disk of the downloads, see `room.needs`."""
+        jobs, works = list(self._book.living.values()), [work for _, _, work in self._all()]
+        return await asyncio.to_thread(room.needs, jobs, works, self._config())
 
     async def write(self) -> None:
         """The progress of all that run, in one transaction."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
@@ -52,7 +52,7 @@ class Making:
         naming: Naming,
         shop: Workshop,
         source_of: Callable[[Job, JobFile], Source | None],
-        reserved: Callable[[], int],
+        reserved: Callable[[], Awaitable[int]],
         config: Callable[[], Config],
         clock: Callable[[], float] = monotonic,
     ) -> None:
@@ -67,14 +67,17 @@ class Making:
         self._reserved = reserved
         self._config = config
         self._clock = clock
+        self._admission = asyncio.Lock()
 
     async def run(self, job: Job, file: JobFile, work: Work) -> None:
         """Raises DiskFull, ConversionFailed, OSError, HtdlError."""
         work.used_bytes = 0
-        room.check(work, self._config(), self._book.living.values(), self._reserved())
-        await self._shop.note(
-            job, work, status=ConversionState.RUNNING, progress=0.0, error_code=None, error_message=None
-        )
+        async with self._admission:  # what one is given, the next must not count on
+            reserved, jobs = await self._reserved(), list(self._book.living.values())
+            await asyncio.to_thread(room.check, work, self._config(), jobs, reserved)
+            await self._shop.note(
+                job, work, status=ConversionState.RUNNING, progress=0.0, error_code=None, error_message=None
+            )
         await self._make(job, file, work)
         await self._finish(job, work)
 

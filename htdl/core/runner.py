@@ -10,25 +10,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
-from htdl.core import about, admission, payload, schedule
+from htdl.core import about, admission, schedule
 from htdl.core.acts import Acts
 from htdl.core.book import Book
 from htdl.core.chores import Chores
 from htdl.core.findings import Findings
+from htdl.core.learning import Learning
 from htdl.core.moving import Moving
-from htdl.core.requests import job_files, main_path
 from htdl.core.saves import Saves
 from htdl.core.schedule import Facts, Limits
 from htdl.core.service import Service
 from htdl.core.telling import Telling
-from htdl.errors import BadRequest, HtdlError
-from htdl.jobs import Blocked, Job, JobFile, State, Wish
-from htdl.torrent.api import Engine, Failed, Finished, GotMetadata, Lost, Metadata, NoRoom, TorrentEvent
+from htdl.errors import HtdlError
+from htdl.jobs import Job, JobFile, State, Wish
+from htdl.torrent.api import Engine, Failed, Finished, GotMetadata, Lost, NoRoom, TorrentEvent
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,9 @@ class Runner:
         self._telling = Telling(book, service)
         self._acts = Acts(book, service, engine, self._findings, self._saves, self._chores, self._telling)
         self._moving = Moving(book, service, engine, self._findings, self._telling, clock)
-        self._unwritten: dict[str, Metadata] = {}  # by job, that could not be written down when they came
+        self._learning = Learning(
+            book, service, engine, self._findings, self._saves, self._chores, self._acts
+        )
         self._on_disk = admission.OnDisk(self._bytes_on_disk)
         self._last_tick = self._last_flush = self._last_save = self._last_seed_save = clock()
         self._went_well_at = clock()
@@ -107,12 +109,12 @@ class Runner:
         if self._clock() - self._last_tick >= TICK_SECONDS:
             self._last_tick = self._clock()  # first: a look that fails is not tried again at once
             await self._moving.look()
-            self._learn_again()
+            self._learning.learn_again()
         await self._service.limiting.turn()
         await self._release_strangers()
         await self._service.conversions.turn()
         await self._service.subtitling.turn()
-        for action in self._decide():
+        for action in await self._decide():
             with about.job(action.job_id):
                 await self._acts.act(action)
         await self._write()
@@ -126,7 +128,7 @@ class Runner:
             return
         match event:
             case GotMetadata(metadata=metadata):
-                self._on_metadata(job, metadata)
+                self._learning.learn(job, metadata)
             case Finished() if not job.has_ended:  # what seeds says it again after a restart
                 self._findings.of(job.id).whole = event
             case NoRoom(message=message):
@@ -146,67 +148,12 @@ class Runner:
         self._telling.tell_ready(job_id)
         self._service.conversions.look_soon(job_id)
 
-    def _on_metadata(self, job: Job, metadata: Metadata) -> None:
-        try:
-            files = job_files(metadata.files, job.selection)
-            root = self._service.config.torrent.download_path
-            payload.reject_links(root, Path(job.save_path), [file.path for file in files])
-        except BadRequest as exc:
-            self._findings.of(job.id).fault = (exc.code, exc.message)
-            return
-        except OSError as exc:
-            self._findings.of(job.id).fault = ("io_error", f"{exc.strerror}: {exc.filename}")
-            return
-        wanted = [file for file in files if file.wanted]
-        here = admission.bytes_on_disk(Path(job.save_path), files)
-        fits = sum(file.size for file in wanted) - here <= max(0, self._room())
-        if fits:
-            self._engine.select(job.id, [file.index for file in wanted])
-        with about.job(job.id):
-            self._chores.begin(self._learn(job, metadata, files, fits))
-
-    def _learn_again(self) -> None:
-        """The metadata that could not be written down a moment ago: the engine tells them once."""
-        unwritten, self._unwritten = self._unwritten, {}
-        for job_id, metadata in unwritten.items():
-            if (job := self._book.living.get(job_id)) and not job.has_metadata:
-                self._on_metadata(job, metadata)
-
-    async def _learn(self, job: Job, metadata: Metadata, files: list[JobFile], fits: bool) -> None:
-        try:
-            await self._write_metadata(job, metadata, files, fits)
-        except HtdlError as exc:  # a full disk, say
-            log.error("metadata not written, trying again job=%s: %s", job.id, exc)
-            self._unwritten[job.id] = metadata
-
-    async def _write_metadata(self, job: Job, metadata: Metadata, files: list[JobFile], fits: bool) -> None:
-        log.info(
-            "metadata job=%s name=%r bytes=%d pieces=%d files=%d",
-            job.id, metadata.name, metadata.total_bytes, metadata.num_pieces, len(metadata.files),
-        )  # fmt: skip
-        saved = await self._saves.taken([job.id])
-        job = await self._book.change(
-            job.id,
-            files=files,
-            resume=saved.get(job.id),
-            name=metadata.name,
-            total_bytes=sum(file.size for file in files if file.wanted),
-            metadata_at=self._book.now(),
-            info_hash=metadata.info_hash,  # a magnet may have named the torrent by its v2 hash alone
-            info_hash_v2=metadata.info_hash_v2,
-            file_path=main_path(job, files),
-        )
-        self._service.streams.follow(job.id)
-        if not fits and job.status is State.DOWNLOADING:  # it stands there with nothing selected
-            await self._acts.act(schedule.Halt(job.id, Blocked.DISK_FULL))
-
     # --- deciding ---
 
-    def _decide(self) -> list[schedule.Action]:
+    async def _decide(self) -> list[schedule.Action]:
+        room, on_disk = await self._look_at_disk()
         torrent, held = self._service.config.torrent, self._engine.held()
-        room = self._room()
         jobs = self._to_decide_about(held)
-        on_disk = self._on_disk.of(x for x in jobs if schedule.needed_bytes(x) > room)
         facts = {
             job.id: self._findings.facts(
                 job,
@@ -222,6 +169,18 @@ class Runner:
             stall_seconds=torrent.stall_timeout_seconds,
         )
         return schedule.decide(jobs, facts, limits)
+
+    async def _look_at_disk(self) -> tuple[int, Mapping[str, int]]:
+        """How much may be written, and what lies there of those for whom that is too little.  Beside the
+        loop, since a network share may let us wait.
+        """
+        reserved, jobs = await self._service.conversions.reserved(), list(self._book.living.values())
+
+        def look() -> tuple[int, Mapping[str, int]]:
+            room = self._room() - reserved
+            return room, self._on_disk.of(x for x in jobs if schedule.needed_bytes(x) > room)
+
+        return await asyncio.to_thread(look)
 
     def _facts(self, job: Job, on_disk: int, *, is_held: bool) -> Facts:
         standing = self._service.conversions.standing(job)
@@ -250,8 +209,7 @@ class Runner:
 
     def _room(self) -> int:
         config = self._service.config
-        reserved = self._service.conversions.reserved()
-        return admission.room(config.torrent.download_path, config.storage.min_free) - reserved
+        return admission.room(config.torrent.download_path, config.storage.min_free)
 
     def _bytes_on_disk(self, job: Job) -> int:
         return admission.bytes_on_disk(Path(job.save_path), self._book.files.get(job.id, ()))

@@ -17,7 +17,7 @@ from htdl.torrent.api import Finished
 from tests.clips import clip
 from tests.core.examples import NOW, new_job, new_metadata
 from tests.core.world import World, open_world, running_world
-from tests.daemon.converting import program, slow
+from tests.daemon.converting import program
 from tests.processes import exists
 
 Settings = dict[str, object]
@@ -43,11 +43,17 @@ async def one(
     world: World, job: Job, is_so: Callable[[Conversion], bool], *, tick: float = 0.0
 ) -> Conversion:
     """The conversion of the job's one video once it is so; the runner's clock goes on meanwhile."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not (found := world.service.conversions.of(job.id)) or not is_so(found[0]):
             world.wake(tick)
             await asyncio.sleep(0.02)
     return found[0]
+
+
+def held(folder: Path, name: str, then: str) -> tuple[Path, Path]:
+    """An ffmpeg that converts only once a file is there, and does this then; and that file."""
+    go = folder / "go"
+    return program(folder, name, f"until [ -e {go} ]; do sleep 0.02; done; {then}"), go
 
 
 async def test_one_that_hangs_is_tried_twice_and_says_so(tmp_path: Path, clips: Path) -> None:
@@ -56,7 +62,7 @@ async def test_one_that_hangs_is_tried_twice_and_says_so(tmp_path: Path, clips: 
     settings = {"enabled": True, "ffmpeg_path": str(hanging), "stall_seconds": 1}
     async with running_world(tmp_path, conversion=settings) as world:
         job = await arrived(world, clip(clips, "mkv"))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (ended := await world.row(job.id)) is None or ended.status is not State.FAILED:
                 world.wake()
                 await asyncio.sleep(0.05)
@@ -70,12 +76,13 @@ async def test_one_that_hangs_is_tried_twice_and_says_so(tmp_path: Path, clips: 
 async def test_one_that_waits_for_bytes_says_no_speed_and_no_end(
     tmp_path: Path, clips: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(making, "QUIET_SECONDS", 0.5)
+    monkeypatch.setattr(making, "QUIET_SECONDS", 600.0)
     quiet = program(tmp_path, "quiet", "printf 'out_time_us=500000\\nprogress=continue\\n'; exec sleep 600")
     async with running_world(tmp_path, conversion={"enabled": True, "ffmpeg_path": str(quiet)}) as world:
         job = await arrived(world, clip(clips, "mkv"))
         said = await one(world, job, lambda x: x.speed is not None)
         assert said.eta_seconds >= 0
+        monkeypatch.setattr(making, "QUIET_SECONDS", 0.0)
         waits = await one(world, job, lambda x: x.speed is None, tick=1.0)
         assert (waits.status, waits.eta_seconds) == (ConversionState.RUNNING, -1)
         assert waits.progress == said.progress > 0
@@ -84,19 +91,21 @@ async def test_one_that_waits_for_bytes_says_no_speed_and_no_end(
 async def test_one_for_which_the_disk_was_full_waits_for_what_it_had_used(
     tmp_path: Path, clips: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(work, "NO_ROOM_SECONDS", 0.5)
+    monkeypatch.setattr(work, "NO_ROOM_SECONDS", 0.0)
     tries = tmp_path / "tries"
     write = 'for last; do :; done; head -c 3000000 /dev/zero > "${last#file:}"'
-    full = program(
-        tmp_path, "full", f"echo $$ >> {tries}; {write}; echo 'No space left on device' >&2; exit 1"
-    )
-    async with running_world(tmp_path, conversion={"enabled": True, "ffmpeg_path": str(full)}) as world:
+    fails = f"echo $$ >> {tries}; {write}; echo 'No space left on device' >&2; exit 1"
+    full, go = held(tmp_path, "full", fails)
+    settings = {"enabled": True, "ffmpeg_path": str(full)}
+    async with running_world(tmp_path, conversion=settings) as world:
         job = await arrived(world, clip(clips, "mkv"))
-        found = await one(world, job, lambda x: x.error_code == "disk_full" and tries.exists())
+        await one(world, job, lambda x: x.status is ConversionState.RUNNING)
+        world.configure(conversion=settings, storage={"min_free": 1 << 60})  # before it could be tried again
+        go.touch()
+        found = await one(world, job, lambda x: x.error_code == "disk_full")
         assert found.status is ConversionState.WAITING
-        world.configure(conversion={"enabled": True, "ffmpeg_path": str(full)}, storage={"min_free": 1 << 60})
         await one(world, job, lambda x: "no room for the 3.1 MiB of the result" in (x.error_message or ""))
-        assert int(world.service.conversions.needs()[-1]) == 3_300_000
+        assert (await world.service.conversions.needs())[-1] == 3_300_000
         assert len(tries.read_text().split()) == 1
 
 
@@ -108,13 +117,15 @@ def test_what_a_whole_film_needs_by_what_a_part_took(used: int, progress: float,
 
 
 async def test_what_somebody_puts_in_its_place_meanwhile_stays(tmp_path: Path, clips: Path) -> None:
-    settings = {"enabled": True, "ffmpeg_path": str(slow(tmp_path, 4))}
+    ffmpeg, go = held(tmp_path, "held", 'exec "$real" "$@"')
+    settings = {"enabled": True, "ffmpeg_path": str(ffmpeg)}
     async with running_world(tmp_path, conversion=settings) as world:
         job = await arrived(world, clip(clips, "mkv"))
         begun = await one(world, job, lambda x: x.status is ConversionState.RUNNING)
         theirs = Path(str(begun.output))
         theirs.parent.mkdir(parents=True, exist_ok=True)
         theirs.write_text("mine")
+        go.touch()
         done = await one(world, job, lambda x: x.status is ConversionState.DONE)
         kept = await world.db.read(cache.of)
     assert theirs.read_text() == "mine"
@@ -145,13 +156,15 @@ async def test_a_database_in_use_makes_none_get_stuck(
     tmp_path: Path, clips: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(work, "NO_ROOM_SECONDS", 0.0)
-    settings = {"enabled": True, "ffmpeg_path": str(slow(tmp_path, 4))}
+    ffmpeg, go = held(tmp_path, "held", 'exec "$real" "$@"')
+    settings = {"enabled": True, "ffmpeg_path": str(ffmpeg)}
     async with running_world(tmp_path, conversion=settings) as world:
         await world.db.run(lambda db: db.execute("PRAGMA busy_timeout = 10").fetchall() and None)
         job = await arrived(world, clip(clips, "mkv"))
         await one(world, job, lambda x: x.status is ConversionState.RUNNING)
         other = sqlite3.connect(tmp_path / "htdl.db", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
+        go.touch()
         await one(world, job, lambda x: x.status is ConversionState.WAITING)
         other.execute("ROLLBACK")
         other.close()
