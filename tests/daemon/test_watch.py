@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from htdl.jobs import State
-from tests.daemon.downloads import SLOW, flowing, in_state
+from tests.daemon.downloads import in_state
 from tests.daemons import Daemon
 from tests.swarm import Swarm
 
@@ -21,41 +21,43 @@ def watching(daemon: Daemon, *args: str) -> subprocess.Popen[str]:
     )
 
 
-def test_it_goes_on_through_a_crash_of_the_daemon_until_the_end(daemon: Daemon, swarm: Swarm) -> None:
-    job = daemon.client.add(swarm.seed({"video.mkv": 2_000_000}, rate=SLOW).magnet)
-    with watching(daemon, job.id, "--json") as process:
+def test_it_goes_on_through_a_crash_of_the_daemon_until_the_end(kept: Daemon, swarm: Swarm) -> None:
+    job = kept.client.add(swarm.seed({"video.mkv": 200_000}).magnet, paused=True)
+    at_each_state = iter([kept.restart, lambda: kept.client.resume(job.id)])
+    events = []
+    with watching(kept, job.id, "--json") as process:
         try:
             assert process.stdout
-            first = process.stdout.readline()  # it follows
-            flowing(daemon, job.id)
-            daemon.restart()
-            out = first + process.stdout.read()
-            _, err = process.communicate(timeout=20)
+            for line in process.stdout:
+                events.append(json.loads(line))
+                if events[-1]["event"] == "state":
+                    next(at_each_state)()
+            _, err = process.communicate(timeout=60)
         finally:
             process.kill()
     assert process.returncode == 0, err
-    events = [json.loads(line) for line in out.splitlines()]
-    assert [x["event"] for x in events].count("state") == 2, "anew from the daemon that came after"
+    assert not list(at_each_state), "anew from the daemon that came after"
     assert events[-1]["event"] == "completed"
     assert events[-1]["job"]["id"] == job.id
 
 
-def test_ctrl_c_stops_following_and_not_the_download(daemon: Daemon, swarm: Swarm) -> None:
-    job = daemon.client.add(swarm.seed({"video.mkv": 2_000_000}, rate=SLOW).magnet)
-    with watching(daemon, job.id) as process:
+def test_ctrl_c_stops_following_and_not_the_download(kept: Daemon, swarm: Swarm) -> None:
+    job = kept.client.add(swarm.seed({"video.mkv": 300_000}).magnet, paused=True)
+    with watching(kept, job.id) as process:
         try:
             assert process.stdout
             assert process.stdout.readline(), "it follows"
             process.send_signal(signal.SIGINT)
-            _, err = process.communicate(timeout=10)
+            _, err = process.communicate(timeout=60)
         finally:
             process.kill()
     assert process.returncode == 130
     assert "goes on" in err
-    in_state(daemon, job.id, State.COMPLETED)
+    kept.client.resume(job.id)
+    in_state(kept, job.id, State.COMPLETED)
 
 
-def test_a_download_that_fails_is_told_by_the_exit_status(daemon: Daemon, swarm: Swarm) -> None:
-    told = daemon.htdl("add", swarm.seed({"video.mkv": 100_000}).magnet, "--file", "*.avi", "--watch")
+def test_a_download_that_fails_is_told_by_the_exit_status(kept: Daemon, swarm: Swarm) -> None:
+    told = kept.htdl("add", swarm.seed({"video.mkv": 100_000}).magnet, "--file", "*.avi", "--watch")
     assert told.returncode == 1
     assert "*.avi" in told.stderr
