@@ -9,7 +9,8 @@ import pytest
 from htdl.core.requests import TORRENT_NAMESPACE
 from htdl.errors import BadRequest
 from htdl.jobs import State
-from tests.daemon.downloads import completed, flowing, in_state, once
+from tests.daemon.downloads import SLOW, completed, flowing, in_state, once
+from tests.daemon.emptied import emptied
 from tests.daemons import Daemon
 from tests.swarm import Swarm
 from tests.tracker import Tracker
@@ -21,6 +22,11 @@ SERIES: dict[str, int | bytes] = {
     "one.srt": 3_000,
     "info.nfo": 500,
 }
+
+
+@pytest.fixture
+def daemon(kept: Daemon) -> Daemon:
+    return emptied(kept)
 
 
 def seeder_of(magnet: str) -> tuple[str, int]:
@@ -176,12 +182,14 @@ def test_files_that_a_magnet_turns_out_not_to_have_fail_the_job(daemon: Daemon, 
 
 
 def test_progress_is_told_file_by_file(daemon: Daemon, swarm: Swarm) -> None:
-    torrent = swarm.seed({"a.mkv": 900_000, "b.mkv": 900_000}, name="two", rate=600_000)
+    torrent = swarm.seed({"a.mkv": 4_000_000, "b.mkv": 4_000_000}, name="two", rate=SLOW)
     job = daemon.client.add(torrent.magnet)
-    flowing(daemon, job.id)
+    flowing(daemon, job.id, 400_000)
+    swarm.limit(1)
     half = once(daemon, job.id, lambda job: any(0 < x.progress < 100 for x in job.files))
     share = sum(x.progress * x.size for x in half.files) / half.total_bytes
     assert 0 < share < 100
+    swarm.limit(0)
     done = completed(daemon, torrent, job.id)
     assert [x.progress for x in done.files] == [100.0, 100.0]
 

@@ -7,15 +7,22 @@ import pytest
 from htdl.errors import Refused
 from htdl.jobs import State
 from tests.daemon.downloads import SLOW, completed, flowing, in_state, once
+from tests.daemon.emptied import emptied
 from tests.daemons import Daemon
 from tests.swarm import Swarm
 from tests.waiting import until
 
 
+@pytest.fixture
+def daemon(kept: Daemon) -> Daemon:
+    return emptied(kept)
+
+
 def test_cancel_keeps_the_data(daemon: Daemon, swarm: Swarm) -> None:
-    torrent = swarm.seed({"video.mkv": 3_000_000}, rate=SLOW)
+    torrent = swarm.seed({"video.mkv": 8_000_000}, rate=SLOW)
     job = daemon.client.add(torrent.magnet)
     path = flowing(daemon, job.id).file_path
+    swarm.limit(1)
     assert daemon.htdl("cancel", job.id).returncode == 0
     cancelled = in_state(daemon, job.id, State.CANCELLED)
     assert (cancelled.download_speed, cancelled.completed_at) == (0, None)
@@ -24,9 +31,10 @@ def test_cancel_keeps_the_data(daemon: Daemon, swarm: Swarm) -> None:
 
 
 def test_cancel_with_delete_removes_the_data_and_the_folder(daemon: Daemon, swarm: Swarm) -> None:
-    torrent = swarm.seed({"a/one.mkv": 2_000_000, "a/b/two.mkv": 1_000_000}, name="deep", rate=SLOW)
+    torrent = swarm.seed({"a/one.mkv": 6_000_000, "a/b/two.mkv": 2_000_000}, name="deep", rate=SLOW)
     job = daemon.client.add(torrent.magnet)
     flowing(daemon, job.id)
+    swarm.limit(1)
     until((daemon.downloads / job.id / "deep").exists)
     assert daemon.htdl("cancel", job.id, "--delete").returncode == 0
     cancelled = daemon.client.job(job.id)

