@@ -53,6 +53,7 @@ _STATUS: dict[type[errors.HtdlError], int] = {
     errors.JobFailed: 500,
     errors.HtdlError: 500,
 }
+_STATUS_BY_CODE = {"bad_media": 422}  # what was sent is no video; other conversions may fail by us
 _NO_ROUTE = ("no_such_route", "method_not_allowed")  # a verb that the daemon does not have
 _BY_CODE = (
     {kind.code: kind for kind in _STATUS}
@@ -89,8 +90,9 @@ _ENUMS: dict[str, type[StrEnum]] = {"status": State, "wish": Wish, "blocked_by":
 
 
 def status_of(error: errors.HtdlError) -> int:
-    """The HTTP status of an error: its own class's, else that of the nearest ancestor."""
-    return next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
+    """The HTTP status of an error: its code's, its own class's, else that of the nearest ancestor."""
+    by_class = next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
+    return _STATUS_BY_CODE.get(error.code, by_class)
 
 
 def error_object(error: errors.HtdlError) -> dict[str, Any]:

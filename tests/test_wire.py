@@ -139,6 +139,11 @@ def test_an_error_with_a_code_of_its_own_keeps_class_and_code() -> None:
     assert (type(got), got.code) == (errors.NoSuchJob, "ambiguous_id")
 
 
+def test_what_is_no_video_is_the_fault_of_who_sent_it() -> None:
+    assert wire.status_of(errors.ConversionFailed("no", code="bad_media")) == 422
+    assert wire.status_of(errors.ConversionFailed("no")) == 500
+
+
 def test_an_error_class_that_is_new_has_its_ancestor_s_status() -> None:
     class Odd(errors.Refused):
         code = "odd"

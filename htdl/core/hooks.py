@@ -80,6 +80,7 @@ class Hooks:
         self._is_other = asyncio.Event()  # what waits and runs, than what is written down
         self._written: bytes | None = None
         self._is_taken_up = False
+        self._taking_up = asyncio.Lock()
 
     async def run(self) -> None:
         """Until it is cancelled; then all hooks are ended.  Listens from its first step on."""
@@ -167,9 +168,12 @@ class Hooks:
 
     async def _take_up(self) -> None:
         """What an earlier life left undone, once."""
-        if self._is_taken_up:
-            return
         await self._book.loaded.wait()
+        async with self._taking_up:
+            if not self._is_taken_up:
+                await self._read_left()
+
+    async def _read_left(self) -> None:
         try:
             left, told = await self._db.read(_left)
         except HtdlError as exc:  # the database is in use, say: what is written there stays as it is
@@ -187,6 +191,7 @@ class Hooks:
         while True:
             await self._is_other.wait()
             self._is_other.clear()
+            await self._take_up()  # where it could not be read before
             if self._is_taken_up:
                 await self._put(packed([*self._running.values(), *self._waiting], self._told))
 
