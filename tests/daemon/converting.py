@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from htdl.jobs import ConversionState
@@ -22,11 +26,26 @@ def encoders(daemon: Daemon) -> list[int]:
 
 def leftovers(daemon: Daemon) -> list[Path]:
     """What is half-made, anywhere."""
-    return [x for x in daemon.home.rglob("*") if x.name.startswith((".htdl-", "part-"))]
+    return [x for x in files(daemon.home) if x.name.startswith((".htdl-", "part-"))]
 
 
 def results(daemon: Daemon) -> list[Path]:
-    return sorted(x for x in (daemon.home / "videos").rglob("*") if x.is_file())
+    return files(daemon.home / "videos")
+
+
+def files(folder: Path) -> list[Path]:
+    """All below it; folders may vanish meanwhile, which Path.rglob does not bear."""
+    return sorted(Path(parent, name) for parent, _, names in os.walk(folder) for name in names)
+
+
+@contextlib.contextmanager
+def frozen(pids: Iterable[int]) -> Iterator[None]:
+    """They stand still meanwhile, as under a debugger."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    yield
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)
 
 
 def program(folder: Path, name: str, on_conversion: str) -> Path:
