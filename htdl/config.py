@@ -206,6 +206,16 @@ def flat(config: Config) -> dict[str, Any]:
     }
 
 
+def sizes() -> set[str]:
+    """The keys whose values are sizes in bytes, which `flat` gives as numbers: {"storage.min_free", …}"""
+    return {
+        f"{section}.{key}"
+        for section, kind in SECTIONS.items()
+        for key, hint in get_type_hints(kind).items()
+        if hint is Size
+    }
+
+
 def _plain(value: Path | Size) -> int | str:
     """What msgspec does not know: it takes no subclass of int."""
     return int(value) if isinstance(value, Size) else str(value)

@@ -41,6 +41,13 @@ class Size(int):
         decimal = letter and not binary and text.strip().upper().endswith("B")
         return cls(float(number) * (1000 if decimal else 1024) ** _POWER[letter.upper()])
 
+    def written(self) -> str:
+        """As `parse` reads it, in the largest unit that says it to the byte: "1GiB", "1500"."""
+        for letter, power in reversed(_POWER.items()):
+            if letter and self and self % 1024**power == 0:
+                return f"{self // 1024**power}{letter}iB"
+        return str(int(self))
+
 
 def from_text(text: str, kind: Any) -> Any:
     """An environment variable as the TOML value it stands for; paths are separated by colons, words as for a

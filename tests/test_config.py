@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from htdl import config, origins
-from htdl.config import NEEDS_RESTART, Size, load
+from htdl.config import NEEDS_RESTART, Size, load, sizes
 from htdl.errors import BadConfig
 from htdl.origins import Origin
 
@@ -139,6 +139,13 @@ def test_a_fault_in_the_environment_is_named(variable: str, text: str, words: st
 )
 def test_a_size_is_written_with_its_unit(text: str, expected: int) -> None:
     assert Size.parse(text) == expected
+    assert Size.parse(Size(expected).written()) == expected
+
+
+def test_a_size_is_told_in_the_largest_unit_that_says_it_to_the_byte() -> None:
+    told = [Size(x).written() for x in (0, 1000, 1024, 1025, 3 << 29, 1 << 30, 2 << 40)]
+    assert told == ["0", "1000", "1KiB", "1025", "1536MiB", "1GiB", "2TiB"]
+    assert sizes() == {"storage.min_free", "cache.max_size"}
 
 
 @pytest.mark.parametrize("text", ["", "big", "-1", "1X", "1e9", "1,5G", "GiB", "0x10", "1 2"])

@@ -97,7 +97,8 @@ def _from_file(app: App) -> dict[str, Any]:
 
 def _lines(values: dict[str, Any]) -> list[str]:
     """`key = value  # where from`, with the last in a column where that fits."""
-    said = {key: printable(f"{key} = {_toml(one['value'])}") for key, one in values.items()}
+    written = _toml({key: one["value"] for key, one in values.items()})
+    said = {key: printable(f"{key} = {text}") for key, text in written.items()}
     return [f"{said[key]:<{_COLUMN}}  # {_origin(one)}" for key, one in values.items()]
 
 
@@ -120,17 +121,20 @@ def _ensure(file: Path, app: App) -> None:
 def _template(defaults: dict[str, Any]) -> str:
     lines = ["# The configuration of htdl.  What is commented out is the default."]
     section = ""
-    for name, value in defaults.items():
+    for name, value in _toml(defaults).items():
         here, key = name.split(".", 1)
         if here != section:
             section = here
             lines += ["", f"[{section}]"]
-        lines.append(f"# {key} = {_toml(value)}")
+        lines.append(f"# {key} = {value}")
     return "\n".join(lines) + "\n"
 
 
-def _toml(value: Any) -> str:
-    """A flat value as TOML; JSON's text is TOML's for numbers, booleans, text and lists of text."""
+def _toml(values: dict[str, Any]) -> dict[str, str]:
+    """Flat values as TOML; JSON's text is TOML's for numbers, booleans, text and lists of text."""
     import json
 
-    return json.dumps(value)
+    from htdl.config import Size, sizes
+
+    large = {key: Size(values[key]).written() for key in sizes() if values[key] >= 1024}
+    return {key: json.dumps(value) for key, value in (values | large).items()}

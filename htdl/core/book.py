@@ -29,6 +29,7 @@ from htdl.store.resume import Resume
 Clock = Callable[[], datetime]
 
 REMEMBERED = 200  # ended jobs whose files stay in memory: their last events may still be on their way
+MOST_TOLD = 5  # of the jobs that a name may mean
 
 Listing = tuple[list[tuple[Job, tuple[JobFile, ...]]], int]
 
@@ -89,9 +90,7 @@ class Book:
             is_video = found[0].video_id == name
             raise NoSuchJob(
                 f"several jobs are of video {name!r}" if is_video else f"several jobs begin with {name!r}",
-                hint="give the id of one: `htdl status --all` lists them"
-                if is_video
-                else "give more of the id",
+                hint=f"give the id of one: {_told_apart(found)}",
                 code="ambiguous_id",
             )
         return self._newest(found[0])
@@ -326,5 +325,14 @@ class Book:
 
 
 def _named(db: sqlite_utils.Database, name: str) -> list[Job]:
-    """The first two that may be meant."""
-    return (rows.find(db, name.lower()) or rows.of_video(db, name)) if name else []
+    """The first that may be meant, one more than are told of."""
+    if not name:
+        return []
+    return rows.find(db, name.lower(), MOST_TOLD + 1) or rows.of_video(db, name, MOST_TOLD + 1)
+
+
+def _told_apart(jobs: Sequence[Job]) -> str:
+    """As much of each id as tells it from the others, with its name: "3f2a91bc (film.mkv), 3f2a07d1 (…)"."""
+    length = next((n for n in range(8, 36) if len({job.id[:n] for job in jobs}) == len(jobs)), None)
+    told = [f"{job.id[:length]} ({job.name})" for job in jobs[:MOST_TOLD]]
+    return ", ".join(told) + (", and others" if len(jobs) > MOST_TOLD else "")

@@ -96,6 +96,19 @@ async def test_what_names_several_jobs(world: World) -> None:
     with pytest.raises(NoSuchJob) as caught:
         await book.find("000")
     assert caught.value.code == "ambiguous_id"
+    assert (
+        caught.value.hint == f"give the id of one: 00000001 ({new_job(1).name}), 00000002 ({new_job(2).name})"
+    )
+
+
+async def test_of_many_that_are_meant_only_some_are_told_by_as_much_of_their_ids_as_it_takes(
+    world: World,
+) -> None:
+    book = await loaded(world, *(new_job(number, id=f"0000-0000-000{number}") for number in range(1, 8)))
+    with pytest.raises(NoSuchJob) as caught:
+        await book.find("0")
+    assert "0000-0000-0001 (" in (caught.value.hint or "")
+    assert (caught.value.hint or "").endswith(", and others")
 
 
 async def test_a_job_is_found_by_its_video_s_id_where_no_id_begins_so(world: World) -> None:
