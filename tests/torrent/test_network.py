@@ -27,7 +27,7 @@ async def test_a_peer_that_comes_is_counted(tmp_path: Path) -> None:
         assert (before.addresses, before.incoming) == (("127.0.0.1",), 0)
         await rig.add("a" * 40)  # libtorrent hangs up on everybody while it has no torrent
         with socket.create_connection(("127.0.0.1", before.port)):
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while (await rig.engine.network()).incoming != 1:
                     pass  # each asks libtorrent anew
 

@@ -40,7 +40,7 @@ def test_nothing_reaches_the_local_network(tmp_path: Path) -> None:
     script = NETWORK.format(addresses=addresses, hosts=hosts)
     command = [sys.executable, "-m", "tests.torrent.reaching", str(tmp_path)]
     done = subprocess.run(
-        [*UNSHARE, "sh", "-c", script, "sh", *command], capture_output=True, text=True, timeout=80
+        [*UNSHARE, "sh", "-c", script, "sh", *command], capture_output=True, text=True, timeout=240
     )
     assert done.returncode == 0, done.stderr[-3000:]
     said = json.loads(done.stdout)

@@ -388,7 +388,7 @@ def test_damaged_torrent_files_never_bring_the_process_down() -> None:
     with ProcessPoolExecutor(
         1, mp_context=get_context("spawn")
     ) as child:  # a crash is a BrokenProcessPool here
-        accepted = child.submit(read_mutated, 1, count).result(timeout=60)
+        accepted = child.submit(read_mutated, 1, count).result(timeout=240)
     assert 0 < accepted < count  # both ways were taken
 
 
@@ -396,12 +396,12 @@ def test_damaged_torrent_files_never_bring_the_process_down() -> None:
 
 
 def seconds(raw: bytes) -> float:
-    """The best of three, for a busy machine only ever adds."""
+    """Of CPU, the best of three: a busy machine only ever adds."""
     times = []
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.thread_time()
         parse(raw, allow_lan=False)
-        times.append(time.perf_counter() - start)
+        times.append(time.thread_time() - start)
     return min(times)
 
 

@@ -17,6 +17,7 @@ from tests.swarm import Swarm, Torrent
 
 SIZE, PIECE = 24 << 20, 128 << 10
 COUNT = SIZE // PIECE
+USUAL, SLOW = 1_500_000, 300_000  # bytes a second of a seeder; slow, little comes while nobody looks
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def swift(swarm: Swarm) -> Torrent:
 
 @pytest.fixture
 def torrent(swarm: Swarm) -> Torrent:
-    return swarm.seed({"video.mkv": SIZE}, piece_length=PIECE, seeders=2, rate=1_500_000)
+    return swarm.seed({"video.mkv": SIZE}, piece_length=PIECE, seeders=2, rate=USUAL)
 
 
 def pieces_of(rig: Rig) -> Pieces:
@@ -50,12 +51,12 @@ def connect(rig: Rig, swarm: Swarm) -> None:
         rig.handle().connect_peer(("127.0.0.1", port))
 
 
-async def until_readable(pieces: Pieces, first: int, last: int, timeout: float = 15.0) -> None:
-    await soon(lambda: pieces.readable_until(first) >= last, timeout, f"pieces {first} to {last}")
+async def until_readable(pieces: Pieces, first: int, last: int) -> None:
+    await soon(lambda: pieces.readable_until(first) >= last, 60, f"pieces {first} to {last}")
 
 
 async def is_right(rig: Rig, torrent: Torrent) -> None:
-    await rig.hears(Finished, timeout=40)
+    await rig.hears(Finished, timeout=60)
     assert (rig.home() / "video.mkv").read_bytes() == torrent.content("video.mkv")
 
 
@@ -63,12 +64,14 @@ async def test_what_is_watched_comes_first_and_then_what_follows(
     rig: Rig, swarm: Swarm, torrent: Torrent
 ) -> None:
     """Asked for before there is any peer."""
+    swarm.limit(SLOW)
     await rig.add(torrent.metainfo, wanted=[0])
     pieces = pieces_of(rig)
     rig.engine.want("a", range(40, 72))
     connect(rig, swarm)
     await until_readable(pieces, 40, 44)
     assert count(pieces) < 40
+    swarm.limit(USUAL)
     await until_readable(pieces, 40, 52)  # by then what peers were asked for at first has come
     ahead, every = count(pieces, 40), count(pieces)
     await until_readable(pieces, 40, 64)
@@ -106,21 +109,19 @@ async def test_all_arrives_whatever_was_watched_meanwhile(rig: Rig, swarm: Swarm
     await rig.add(swift.magnet)
     await rig.take_all()
     pieces = pieces_of(rig)
-    done, seeders = [], []
     while count(pieces) < COUNT - 20:
         start = random.randrange(COUNT)
         rig.engine.want(
             "a", random.choice([range(start, min(COUNT, start + 32)), range(0), range(start, start + 1)])
         )
-        await asyncio.wait_for(pieces.changed(), 10)
+        async with asyncio.timeout(60):
+            await pieces.changed()
         if status := rig.engine.status("a"):
-            done.append(status.done_bytes)
             assert status.total_bytes in {0, SIZE}
-            seeders.append(status.peers)
+    await soon(lambda: rig.status().done_bytes > SIZE // 2)
+    assert rig.status().peers == 2  # a seed hangs up on who wants nothing, and is not asked again so soon
     rig.engine.want("a", ())
     await is_right(rig, swift)
-    assert max(seeders) == 2 == seeders[-1]  # a seed hangs up on who wants nothing
-    assert done[-1] > SIZE // 2
     barrier = rig.engine._torrents.get("a").barrier  # type: ignore[union-attr]
     await soon(lambda: barrier.is_idle)  # libtorrent's own flushes were counted right
 
@@ -138,6 +139,7 @@ async def test_the_rest_arrives_while_somebody_watches(rig: Rig, swarm: Swarm, s
 async def test_a_priority_that_was_lost_is_found_and_put_back(
     rig: Rig, swarm: Swarm, torrent: Torrent
 ) -> None:
+    swarm.limit(SLOW)
     await rig.add(torrent.metainfo, wanted=[0])
     pieces = pieces_of(rig)
     rig.engine.want("a", range(80, 112))
@@ -167,12 +169,13 @@ async def test_it_survives_another_choice_of_files(rig: Rig, swarm: Swarm) -> No
     await until_readable(pieces, there, there + 4)
     rig.engine.select("a", [first.index, second.index])  # the same again, with something held back
     rig.engine.want("a", ())
-    await soon(lambda: any(isinstance(x, Finished) and len(x.wanted) == 2 for x in rig.heard), 30)
+    await soon(lambda: any(isinstance(x, Finished) and len(x.wanted) == 2 for x in rig.heard), 60)
     for file in (first, second):
         assert (rig.home() / file.path).read_bytes() == torrent.content(file.path)
 
 
 async def test_it_goes_on_after_the_torrent_was_let_go(rig: Rig, swarm: Swarm, torrent: Torrent) -> None:
+    swarm.limit(SLOW)
     await rig.add(torrent.magnet)
     await rig.take_all()
     await until_readable(pieces_of(rig), 0, 8)
