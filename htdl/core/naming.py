@@ -102,9 +102,12 @@ class Naming:
         await self._db.run(forget)
 
     async def _is_free(self, job: Job, path: Path) -> bool:
-        """Whether nothing is there but what was made of this job."""
+        """Whether nothing is there but what was made of this job, or its name, taken before a crash with an
+        empty file where the file system has no links (`placing.put`).
+        """
         found = await asyncio.to_thread(_size, path)
-        return found is None or (await self.own(job)).get(str(path)) == found
+        own = (await self.own(job)).get(str(path))
+        return found is None or found == own or (found == 0 and own is not None)
 
     async def _another(self, job: Job, file: JobFile, suffix: str, folder: Path) -> str:
         is_taken = await self._is_taken(job)

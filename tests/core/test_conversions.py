@@ -138,18 +138,24 @@ async def test_what_somebody_puts_in_its_place_meanwhile_stays(tmp_path: Path, c
 async def test_an_earlier_result_is_replaced_but_not_one_that_was_changed(
     tmp_path: Path, clips: Path
 ) -> None:
+    """An empty one is what a crash leaves of a name that was just taken."""
     async with running_world(tmp_path, conversion={"enabled": True}) as world:
         job = await arrived(world, clip(clips, "mkv"))
         first = Path(str((await one(world, job, lambda x: x.status is ConversionState.DONE)).output))
         await world.until_status(job.id, State.COMPLETED)
-        for change, names in ((b"", ["film.mp4"]), (b"more", ["film (2).mp4", "film.mp4"])):
-            first.write_bytes(first.read_bytes() + change)
+        made, one_name = first.read_bytes(), ["film.mp4"]
+        for content, names in (
+            (made, one_name),
+            (b"", one_name),
+            (made + b"more", ["film (2).mp4", "film.mp4"]),
+        ):
+            first.write_bytes(content)
             inode = first.stat().st_ino
             await world.service.convert(job.id, Wanted())
             await one(world, job, lambda x: x.status is ConversionState.DONE)
             await world.until_status(job.id, State.COMPLETED)
             assert sorted(x.name for x in first.parent.iterdir()) == names
-            assert (first.stat().st_ino == inode) is bool(change)
+            assert (first.stat().st_ino == inode) is (names != one_name)
 
 
 async def test_a_database_in_use_makes_none_get_stuck(
