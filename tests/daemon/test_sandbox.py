@@ -63,9 +63,11 @@ def confined(tmp_path: Path) -> Iterator[Daemon]:
         stderr=log,
     )
     log.close()
-    until(daemon.answers, what="the daemon answers")
-    yield daemon
-    daemon.end()
+    try:
+        until(daemon.answers, 60, daemon.log)
+        yield daemon
+    finally:
+        daemon.end()
 
 
 def test_a_film_is_downloaded_and_converted(confined: Daemon, swarm: Swarm, tmp_path: Path) -> None:
@@ -73,7 +75,7 @@ def test_a_film_is_downloaded_and_converted(confined: Daemon, swarm: Swarm, tmp_
     film = clip(tmp_path, "avi", seconds=3, size="322x182")
     subtitles = b"1\n00:00:00,000 --> 00:00:02,000\nHello.\n"
     torrent = swarm.seed({"film/film.avi": film.read_bytes(), "film/film.en.srt": subtitles})
-    job = in_state(confined, confined.client.add(torrent.magnet).id, State.COMPLETED)
+    job = in_state(confined, confined.client.add(torrent.magnet).id, State.COMPLETED, 60)
     found = probed(Path(job.file_path or ""))
     assert {x.codec for x in found.streams} >= {"h264", "aac"}
     assert job.subtitles

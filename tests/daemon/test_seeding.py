@@ -31,31 +31,31 @@ def leecher(torrent: Torrent, daemon: Daemon, folder: Path) -> Iterator[lt.torre
     yield session.add_torrent(params)
 
 
-def test_what_is_whole_is_uploaded_to_others(daemon: Daemon, swarm: Swarm, tmp_path: Path) -> None:
+def test_what_is_whole_is_uploaded_to_others(kept: Daemon, swarm: Swarm, tmp_path: Path) -> None:
     torrent = swarm.seed({"video.mkv": 1_000_000})
-    job = completed(daemon, torrent, daemon.client.add(torrent.magnet).id)
+    job = completed(kept, torrent, kept.client.add(torrent.magnet).id)
     assert job.seeding
-    with leecher(torrent, daemon, tmp_path / "leech") as other:
+    with leecher(torrent, kept, tmp_path / "leech") as other:
         until(lambda: other.status().is_seeding)
     assert (tmp_path / "leech" / "video.mkv").read_bytes() == torrent.content("video.mkv")
-    once(daemon, job.id, lambda job: job.uploaded_bytes >= 1_000_000)
-    until(lambda: daemon.client.stats().uploaded_bytes >= 1_000_000)
+    once(kept, job.id, lambda job: job.uploaded_bytes >= 1_000_000)
+    until(lambda: kept.client.stats().uploaded_bytes >= 1_000_000)
 
 
-def test_seeding_outlasts_a_restart(daemon: Daemon, swarm: Swarm, tmp_path: Path) -> None:
+def test_seeding_outlasts_a_restart(kept: Daemon, swarm: Swarm, tmp_path: Path) -> None:
     torrent = swarm.seed({"video.mkv": 500_000})
-    job = completed(daemon, torrent, daemon.client.add(torrent.magnet).id)
+    job = completed(kept, torrent, kept.client.add(torrent.magnet).id)
     swarm.leave()
-    daemon.restart()
-    assert daemon.client.job(job.id).seeding
-    with leecher(torrent, daemon, tmp_path / "leech") as other:
+    kept.restart()
+    assert kept.client.job(job.id).seeding
+    with leecher(torrent, kept, tmp_path / "leech") as other:
         until(lambda: other.status().is_seeding)
 
 
-def test_an_upload_limit_limits(daemon: Daemon, swarm: Swarm, tmp_path: Path) -> None:
+def test_an_upload_limit_limits(kept: Daemon, swarm: Swarm, tmp_path: Path) -> None:
     torrent = swarm.seed({"video.mkv": 1_500_000})
-    completed(daemon, torrent, daemon.client.add(torrent.magnet, max_upload_speed=500_000).id)
-    with leecher(torrent, daemon, tmp_path / "leech") as other:
+    completed(kept, torrent, kept.client.add(torrent.magnet, max_upload_speed=500_000).id)
+    with leecher(torrent, kept, tmp_path / "leech") as other:
         began = time.monotonic()
         until(lambda: other.status().is_seeding)
         assert time.monotonic() - began > 1.5, "1.5 MB at 0.5 MB/s take about 3 s"
@@ -65,8 +65,7 @@ def test_seeding_stops_at_the_ratio(make_daemon: Make, swarm: Swarm, tmp_path: P
     daemon = make_daemon(torrent={"seed_ratio": 1.0})
     torrent = swarm.seed({"video.mkv": 500_000})
     job = completed(daemon, torrent, daemon.client.add(torrent.magnet).id)
-    with leecher(torrent, daemon, tmp_path / "leech") as other:
-        until(lambda: other.status().is_seeding)
+    with leecher(torrent, daemon, tmp_path / "leech"):
         ended = once(daemon, job.id, lambda job: not job.seeding)
     assert ended.status is State.COMPLETED
     assert ended.uploaded_bytes >= 500_000
