@@ -36,13 +36,14 @@ def converter(tmp_path: Path) -> Iterator[Daemon]:
 
 def test_a_video_is_copied_into_an_mp4_while_it_arrives(converter: Daemon, swarm: Swarm, clips: Path) -> None:
     film = clip(clips, "mkv", seconds=20, noise=10)
-    torrent = swarm.seed({"film.mkv": film.read_bytes()}, rate=800_000)
+    torrent = swarm.seed({"film.mkv": film.read_bytes()}, rate=100_000)
     job_id = converter.client.add(torrent.magnet, video_id="film-7").id
     early = once(converter, job_id, lambda x: x.conversion and x.conversion.status is ConversionState.RUNNING)
     assert early.status is State.DOWNLOADING
     assert early.conversion
     assert early.conversion.effort == "remux"
-    job = in_state(converter, job_id, State.COMPLETED)
+    swarm.limit(0)
+    job = in_state(converter, job_id, State.COMPLETED, 60)
     result = converter.home / "videos" / "film-7" / "film.mp4"
     assert job.file_path == str(result) == job.files[0].output
     found = probed(result)
@@ -57,7 +58,7 @@ def test_what_was_made_is_served_also_when_the_source_is_gone(
     converter: Daemon, swarm: Swarm, clips: Path
 ) -> None:
     torrent = swarm.seed({"film.mkv": clip(clips, "mkv").read_bytes()})
-    job = in_state(converter, converter.client.add(torrent.magnet).id, State.COMPLETED)
+    job = in_state(converter, converter.client.add(torrent.magnet).id, State.COMPLETED, 60)
     source, result = Path(job.save_path, job.files[0].path), Path(job.file_path or "")
     stream = converter.client.stream(job.id)
     assert stream.url
@@ -75,12 +76,12 @@ def test_what_was_made_is_served_also_when_the_source_is_gone(
 
 def test_the_data_of_a_job_are_its_result_too(converter: Daemon, swarm: Swarm, clips: Path) -> None:
     torrent = swarm.seed({"film.mkv": clip(clips, "mkv").read_bytes()})
-    job = in_state(converter, converter.client.add(torrent.magnet).id, State.COMPLETED)
+    job = in_state(converter, converter.client.add(torrent.magnet).id, State.COMPLETED, 60)
     converter.client.cancel(job.id, delete=True)
     after = converter.client.job(job.id)
     assert (after.file_path, after.files[0].output, after.conversions) == (None, None, ())
     assert not Path(job.file_path or "").parent.exists()
-    again = in_state(converter, converter.client.retry(job.id).id, State.COMPLETED)
+    again = in_state(converter, converter.client.retry(job.id).id, State.COMPLETED, 60)
     assert Path(again.file_path or "").is_file()
 
 
@@ -88,7 +89,7 @@ def test_who_watches_meanwhile_gets_a_playlist_that_grows(
     converter: Daemon, swarm: Swarm, clips: Path
 ) -> None:
     film = clip(clips, "avi", seconds=30, noise=5).read_bytes()
-    torrent = swarm.seed({"film.avi": film}, rate=len(film) // 10)
+    torrent = swarm.seed({"film.avi": film}, rate=len(film) // 30)
     job_id = converter.client.add(torrent.magnet).id
     early = once(converter, job_id, lambda x: x.conversion and x.conversion.status is ConversionState.RUNNING)
     assert early.conversion
@@ -104,6 +105,7 @@ def test_who_watches_meanwhile_gets_a_playlist_that_grows(
     parts = [x for x in playlist.splitlines() if x and not x.startswith("#")]
     init, first = (urlopen(urljoin(url, x)).read() for x in ("init.mp4", parts[0]))
     assert (init[4:8], first[4:8]) == (b"ftyp", b"styp")
+    swarm.limit(0)
     job = in_state(converter, job_id, State.COMPLETED, timeout=60)
     assert [x.codec for x in probed(Path(job.file_path or "")).streams] == ["h264", "aac"]
     assert "#EXT-X-ENDLIST" in urlopen(url).read().decode()  # who watches goes on to its end
@@ -112,7 +114,7 @@ def test_who_watches_meanwhile_gets_a_playlist_that_grows(
 
 def test_what_is_only_copied_is_shown_to_who_asks(converter: Daemon, swarm: Swarm, clips: Path) -> None:
     film = clip(clips, "ts", seconds=30, noise=20).read_bytes()
-    torrent = swarm.seed({"film.ts": film}, rate=len(film) // 8)
+    torrent = swarm.seed({"film.ts": film}, rate=len(film) // 30)
     job_id = converter.client.add(torrent.magnet).id
     once(converter, job_id, lambda x: x.conversion and x.conversion.status is ConversionState.RUNNING)
     folder = converter.home / "temp"
@@ -132,8 +134,10 @@ def test_what_is_only_copied_is_shown_to_who_asks(converter: Daemon, swarm: Swar
         return runs[0][1], sum(stop - start for start, stop in runs)
 
     head, every = here()
+    swarm.limit(len(film) // 8)
     until(lambda: here()[1] > every + 0.3)
     assert here()[0] > head + 0.2  # in playing order, for who watches
+    swarm.limit(0)
     in_state(converter, job_id, State.COMPLETED, timeout=60)
 
     def length() -> float:
@@ -144,7 +148,7 @@ def test_what_is_only_copied_is_shown_to_who_asks(converter: Daemon, swarm: Swar
 
 
 def test_what_is_surely_no_video_is_refused_by_its_first_bytes(converter: Daemon, swarm: Swarm) -> None:
-    torrent = swarm.seed({"film.mkv": b"MZ" + bytes(4_000_000)}, rate=200_000)
+    torrent = swarm.seed({"film.mkv": b"MZ" + bytes(4_000_000)}, rate=50_000)
     job = in_state(converter, converter.client.add(torrent.magnet).id, State.FAILED)
     assert job.error_code == "bad_media"
     assert job.error_message == "film.mkv is not a video that can be used: it is a Windows program"
