@@ -81,7 +81,7 @@ def _make(path: Path, arguments: list[str], seconds: float) -> None:
         [*command, "-fflags", "+bitexact", str(part)],
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=110,
         check=False,
     )
     if "Unknown encoder" in done.stderr:

@@ -127,7 +127,7 @@ CASES = [
 
 def ffmpeg(*arguments: object) -> None:
     command = [require("ffmpeg"), "-nostdin", "-v", "error", "-y", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
     if "Unknown encoder" in done.stderr:
         pytest.skip(done.stderr.strip())
     assert done.returncode == 0, f"{command}\n{done.stderr}"

@@ -38,7 +38,7 @@ class Poisoner:
         class Handler(BaseHTTPRequestHandler):
             def do(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                connection = http.client.HTTPConnection("htdl", timeout=20)
+                connection = http.client.HTTPConnection("htdl", timeout=60)
                 connection.sock = socket.socket(socket.AF_UNIX)
                 connection.sock.connect(str(target))
                 with connection.sock:

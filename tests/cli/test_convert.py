@@ -17,6 +17,11 @@ from tests.swarm import Swarm
 
 
 @pytest.fixture
+def daemon(emptied: Daemon) -> Daemon:
+    return emptied
+
+
+@pytest.fixture
 def own(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a video of a user's own, film.mkv, and one that is to be encoded, film.avi."""
     clips = tmp_path_factory.getbasetemp() / "convert-clips"
@@ -47,7 +52,9 @@ def test_a_file_is_converted_and_its_result_goes_where_it_is_asked_for(daemon: D
 
 def test_several_are_followed_and_the_first_fault_is_the_exit_code(daemon: Daemon, own: Path) -> None:
     (own / "fake.mkv").write_bytes(b"MZ" + bytes(5000))
-    told = daemon.htdl("convert", "film.mkv", "fake.mkv", "gone.mkv", "film.avi", "--watch", cwd=own)
+    told = daemon.htdl(
+        "convert", "film.mkv", "fake.mkv", "gone.mkv", "film.avi", "--watch", cwd=own, timeout=110
+    )
     assert told.returncode == 8
     assert "htdl: fake.mkv is not a video that can be used: it is a Windows program" in told.stderr
     assert "'gone.mkv' is no job, and no such file exists" in told.stderr
@@ -80,6 +87,7 @@ def test_a_job_is_converted_again_by_the_first_letters_of_its_id(daemon: Daemon,
 def test_what_is_wanted_of_a_download_is_noted(daemon: Daemon, swarm: Swarm, own: Path) -> None:
     torrent = swarm.seed({"film.mkv": 3_000_000}, rate=200_000)
     job = flowing(daemon, daemon.client.add(torrent.magnet).id)
+    swarm.limit(1)
     told = daemon.htdl("convert", job.id[:8], "--audio", "deu", "--audio", "eng", "--codec", "av1", "--keep")
     assert told.returncode == 0, told.stderr
     assert told.stdout.startswith(f"noted, converts when it is downloaded: {job.id[:8]}")
@@ -102,7 +110,7 @@ def test_a_dry_run_prints_the_plan_and_begins_nothing(daemon: Daemon, own: Path)
 def test_a_dry_run_of_a_job_shows_one_of_its_files(daemon: Daemon, swarm: Swarm, own: Path) -> None:
     files: dict[str, int | bytes] = {x: (own / x).read_bytes() for x in ("film.avi", "film.mkv")}
     job_id = daemon.client.add(swarm.seed(files).magnet).id
-    daemon.client.wait(job_id, timeout=30)
+    daemon.client.wait(job_id, timeout=60)
     kinds = {Path(x.path).suffix: x.index for x in daemon.client.job(job_id).files}
     for suffix, effort in ((".avi", "transcode"), (".mkv", "remux")):
         told = daemon.htdl("convert", job_id[:8], "-n", "--file", str(kinds[suffix]), "--json")

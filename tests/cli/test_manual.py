@@ -286,15 +286,21 @@ def test_the_examples_are_answered(daemon: Daemon) -> None:
     for call in calls():
         job = daemon.client.add(torrent=make_torrent(make_info()), video_id="a-film").id
         here = call.replace("3f2a", job[:8]).replace("/srv/films/film.avi", str(film))
-        seconds = 1 if "/events" in call else 30  # the first goes on for as long as one listens
-        done = subprocess.run(
-            [require("bash"), "-c", f"{_plain(function[0])}\n{here} --max-time {seconds}"],
-            env={"PATH": os.environ["PATH"], "HOME": str(daemon.home), "XDG_RUNTIME_DIR": str(daemon.home)},
-            capture_output=True, text=True, timeout=60,
-        )  # fmt: skip
+        done = called(daemon, f"{_plain(function[0])}\n{here}", 1 if "/events" in call else 30)
+        if "/events" in call and len(done.stdout.splitlines()) < 2:  # nothing was heard as yet
+            done = called(daemon, f"{_plain(function[0])}\n{here}", 15)
         *answer, status = done.stdout.splitlines()
         assert status in {"200", "201", "202", "409"}, f"{call}\n{done.stdout}{done.stderr}"
         assert "/metrics" in call or [json.loads(line) for line in answer if line]
+
+
+def called(daemon: Daemon, script: str, seconds: int) -> subprocess.CompletedProcess[str]:
+    """A call listens no longer than that; that of the events would for ever."""
+    return subprocess.run(
+        [require("bash"), "-c", f"{script} --max-time {seconds}"],
+        env={"PATH": os.environ["PATH"], "HOME": str(daemon.home), "XDG_RUNTIME_DIR": str(daemon.home)},
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
 
 
 def test_every_route_has_an_example() -> None:

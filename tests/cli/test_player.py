@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from htdl.cli import page, player
 from htdl.errors import HtdlError
+from tests.processes import status
 from tests.waiting import until
 
 URL = "http://127.0.0.1:8083/stream/j/t/0/film.mkv"
@@ -123,6 +124,7 @@ def test_a_page_begins_where_it_is_told() -> None:
 
 WAITING = 'trap "exit 4" INT\ntrap "echo ended > $1; exit 0" TERM\necho $$ > $1\nwhile :; do sleep 0.05; done'
 RUN = "import sys, os; from htdl.cli import player; sys.exit(player.run(sys.argv[1:], os.environ))"
+CAUGHT = 1 << signal.SIGINT - 1 | 1 << signal.SIGTERM - 1  # as /proc/PID/status has them, proc(5)
 
 
 def running(folder: Path) -> tuple[subprocess.Popen[str], Path]:
@@ -136,6 +138,7 @@ def running(folder: Path) -> tuple[subprocess.Popen[str], Path]:
         start_new_session=True,
     )
     until(lambda: said.exists() and said.read_text())
+    until(lambda: int(status(process.pid, "SigCgt"), 16) & CAUGHT == CAUGHT)  # and its command looks after it
     return process, said
 
 
@@ -143,12 +146,12 @@ def test_ctrl_c_is_the_player_s_affair(tmp_path: Path) -> None:
     process, _ = running(tmp_path)
     with process:
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-        assert process.wait(10) == 130
+        assert process.wait(60) == 130
 
 
 def test_the_player_ends_with_the_command(tmp_path: Path) -> None:
     process, said = running(tmp_path)
     with process:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
     assert said.read_text() == "ended\n"

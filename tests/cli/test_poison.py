@@ -144,7 +144,7 @@ def drawn(command: list[str], env: dict[str, str]) -> str:
         with suppress(OSError):  # EIO: it has ended
             while chunk := os.read(ours, 1 << 16):
                 data += chunk
-        process.wait(20)
+        process.wait(60)
     os.close(ours)
     return data.decode(errors="surrogateescape")
 

@@ -284,7 +284,7 @@ def installed(offline: Daemon, root: Path) -> Path:
 
 def analyze(*args: str) -> subprocess.CompletedProcess[str]:
     env = {"PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": "/tmp", "LC_ALL": "C.UTF-8"}
-    return subprocess.run(["systemd-analyze", *args], capture_output=True, text=True, env=env, timeout=30)
+    return subprocess.run(["systemd-analyze", *args], capture_output=True, text=True, env=env, timeout=60)
 
 
 def test_systemd_finds_no_fault_in_the_units(installed: Path) -> None:

@@ -212,7 +212,7 @@ def test_a_bug_is_kept_for_the_report_without_what_was_given(offline: Daemon) ->
         answering = threading.Thread(target=_answer, args=(listener, b"[1]"))
         answering.start()
         result = offline.htdl("--config", "/a/secret/place", "stats")
-        answering.join(10)
+        answering.join(60)
     assert result.returncode == 1
     (log,) = offline.state.glob("bug-*.log")
     assert str(log) in result.stderr
@@ -228,11 +228,11 @@ def _answer(listener: socket.socket, body: bytes) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
 
 
-def test_no_room_for_the_output_is_no_bug(daemon: Daemon) -> None:
+def test_no_room_for_the_output_is_no_bug(kept: Daemon) -> None:
     with Path("/dev/full").open("w") as full:
         told = subprocess.run(
             [sys.executable, "-m", "htdl", "stats"],
-            env=daemon.env,
+            env=kept.env,
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
@@ -241,10 +241,10 @@ def test_no_room_for_the_output_is_no_bug(daemon: Daemon) -> None:
     assert told.stderr.startswith("htdl: what is printed cannot be written")
 
 
-def test_a_reader_that_goes_away_is_no_error(daemon: Daemon) -> None:
+def test_a_reader_that_goes_away_is_no_error(kept: Daemon) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "htdl", "stats"],
-        env=daemon.env,
+        env=kept.env,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
@@ -253,4 +253,4 @@ def test_a_reader_that_goes_away_is_no_error(daemon: Daemon) -> None:
     process.stdout.close()
     assert process.stderr.read() == b""
     process.stderr.close()
-    assert process.wait(10) == 141
+    assert process.wait(60) == 141

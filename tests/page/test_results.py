@@ -37,7 +37,7 @@ OTHER_TARGETS = (Target("webm", "vp9"), Target("mp4", "av1"))
 _PAGE = """<!doctype html><meta charset="utf-8"><title>results</title>
 <style>video { width: 160px; height: 120px }</style><body><script>
 const until = async (video, condition) => {
-  const deadline = performance.now() + 8000; // three such waits are less than a test waits
+  const deadline = performance.now() + 14000; // three such waits are less than a test waits
   while (!condition() && !video.error && performance.now() < deadline) {
     await new Promise((go) => setTimeout(go, 20));
   }
@@ -94,7 +94,7 @@ async def make(case: Case, folder: Path, target: Target) -> Made | str:
 
         await convert(
             tools, source, planned, part, place,
-            duration=found.duration, stall_seconds=30, progress=lambda step: None,
+            duration=found.duration, stall_seconds=60, progress=lambda step: None,
         )  # fmt: skip
     except HtdlError as exc:
         return f"{case.name}: {exc}"
