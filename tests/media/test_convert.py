@@ -74,8 +74,13 @@ class Bench:
 Make = Callable[..., Awaitable[Bench]]
 
 
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("clips")
+
+
 @pytest.fixture
-async def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
+async def bench(tmp_path: Path, clips: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     async def make(
         kind: str = "mkv",
         *,
@@ -84,7 +89,7 @@ async def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
         packaged: bool = False,
         **options: int,
     ) -> Bench:
-        source = source or Source(str(clip(tmp_path, kind, seconds=seconds, **options)))
+        source = source or Source(str(clip(clips, kind, seconds=seconds, **options)))
         if packaged:
             monkeypatch.setenv("PATH", str(tmp_path))
         tools = await find_tools("ffmpeg", "ffprobe")
@@ -143,7 +148,7 @@ async def test_a_playlist_for_who_watches_meanwhile(bench: Make, kind: str) -> N
 async def test_half_a_source_is_not_taken_for_whole(bench: Make) -> None:
     one = await bench("mkv-live", seconds=12)  # no duration in it: it ends where it is cut
     whole = Path(one.source.target)
-    half = whole.with_name("half.mkv")
+    half = one.folder.parent / "half.mkv"
     half.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     short = replace(one, source=Source(str(half)))
     with pytest.raises(
@@ -251,8 +256,8 @@ class Slow:
 
 
 @pytest.fixture
-async def slow(tmp_path: Path) -> AsyncIterator[Slow]:
-    path = clip(tmp_path, "ts", seconds=12, noise=20)
+async def slow(clips: Path) -> AsyncIterator[Slow]:
+    path = clip(clips, "ts", seconds=12, noise=20)
     data = path.read_bytes()
     half = len(data) // 2
     state = Slow("", asyncio.Event())

@@ -7,7 +7,9 @@ import os
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
+from random import Random
 
 import imageio_ffmpeg
 import pytest
@@ -24,6 +26,19 @@ from tests.clips import clip, rich_clip, subtitled_clip
 from tests.ports import free_port
 from tests.waiting import until
 
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("clips")
+
+
+@pytest.fixture(autouse=True)
+def _no_haste(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The largest files take seconds, and on a busy machine many."""
+    monkeypatch.setattr(subtitles, "READ_SECONDS", 600.0)
+
+
+subtitled, rich = cache(subtitled_clip), cache(rich_clip)  # one film for all tests of this file
 SAID = "1\n00:00:01,000 --> 00:00:04,000\n{}\n"
 
 
@@ -52,9 +67,9 @@ def said(folder: Path, name: str = "eng.vtt") -> int:
     return count
 
 
-async def test_all_text_tracks_of_a_video(tmp_path: Path, tools: Tools) -> None:
+async def test_all_text_tracks_of_a_video(tmp_path: Path, clips: Path, tools: Tools) -> None:
     folder = tmp_path / "out"
-    found = await take(tools, subtitled_clip(tmp_path), folder)
+    found = await take(tools, subtitled(clips), folder)
     assert [(x.path and x.path.name, x.note, x.cues) for x in found] == [
         ("eng.vtt", "", 30),
         ("eng.2.vtt", "", 30),
@@ -69,16 +84,16 @@ async def test_all_text_tracks_of_a_video(tmp_path: Path, tools: Tools) -> None:
     assert found[2].origin == "track 3 (ass)"
 
 
-async def test_flags_are_in_the_name(tmp_path: Path, tools: Tools) -> None:
-    found = await take(tools, rich_clip(tmp_path), tmp_path / "out", taken=["ger.forced.vtt"])
+async def test_flags_are_in_the_name(tmp_path: Path, clips: Path, tools: Tools) -> None:
+    found = await take(tools, rich(clips), tmp_path / "out", taken=["ger.forced.vtt"])
     assert [(x.path and x.path.name, x.kind) for x in found] == [
         ("ger.forced.2.vtt", Kind("ger", is_forced=True)),
         ("und.sdh.vtt", Kind(None, is_hearing_impaired=True)),
     ]
 
 
-async def test_of_an_mp4(tmp_path: Path, tools: Tools) -> None:
-    found = await take(tools, subtitled_clip(tmp_path, ".mp4"), tmp_path / "out")
+async def test_of_an_mp4(tmp_path: Path, clips: Path, tools: Tools) -> None:
+    found = await take(tools, subtitled(clips, ".mp4"), tmp_path / "out")
     assert [(x.path and x.path.name, x.note, x.cues) for x in found] == [
         ("eng.vtt", "", 30),
         ("eng.2.vtt", "", 30),
@@ -86,8 +101,10 @@ async def test_of_an_mp4(tmp_path: Path, tools: Tools) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
-async def test_while_it_arrives_as_far_as_it_is_here(tmp_path: Path, tools: Tools, suffix: str) -> None:
-    path, folder = subtitled_clip(tmp_path, suffix), tmp_path / "out"
+async def test_while_it_arrives_as_far_as_it_is_here(
+    tmp_path: Path, clips: Path, tools: Tools, suffix: str
+) -> None:
+    path, folder = subtitled(clips, suffix), tmp_path / "out"
     size = path.stat().st_size
     arriving = tmp_path / f"arriving{suffix}"
     arriving.write_bytes(path.read_bytes()[: size // 2].ljust(size, b"\0"))  # as a torrent lays it out
@@ -103,8 +120,8 @@ async def test_while_it_arrives_as_far_as_it_is_here(tmp_path: Path, tools: Tool
 
 
 @pytest.mark.parametrize("here", [0, 100])
-async def test_too_little_is_here(tmp_path: Path, tools: Tools, here: int) -> None:
-    found = await take(tools, subtitled_clip(tmp_path), tmp_path / "out", here=here)
+async def test_too_little_is_here(tmp_path: Path, clips: Path, tools: Tools, here: int) -> None:
+    found = await take(tools, subtitled(clips), tmp_path / "out", here=here)
     assert [x.path for x in found] == [None] * 5
     assert all(x.note and str(tmp_path) not in x.note and "subfile" not in x.note for x in found)
     assert names(tmp_path / "out") == []
@@ -138,17 +155,22 @@ async def blocking(path: Path, here: int) -> AsyncIterator[str]:
         await runner.cleanup()
 
 
-async def test_of_a_url_that_blocks_what_came_is_kept(tmp_path: Path, tools: Tools) -> None:
-    path, folder = subtitled_clip(tmp_path), tmp_path / "out"
+async def test_of_a_url_that_blocks_what_came_is_kept(tmp_path: Path, clips: Path, tools: Tools) -> None:
+    path, folder = subtitled(clips), tmp_path / "out"
     streams = (await probe(tools, Source(str(path)))).streams
     async with blocking(path, path.stat().st_size // 2) as url:
-        found = await extract(tools, Source(url, is_url=True), streams, folder, seconds=1.5)
-    assert [x.note for x in found][:2] == ["it took longer than 1.5 s"] * 2
-    assert [12 <= said(folder, name) <= 18 for name in names(folder)] == [True] * 4
+        for seconds in (1.5, 6, 24):  # a busy machine needs more for what has come
+            found = await extract(tools, Source(url, is_url=True), streams, folder, seconds=seconds)
+            assert [x.note for x in found][:2] == [f"it took longer than {seconds:g} s"] * 2
+            counts = [said(folder, name) for name in names(folder)]
+            if len(counts) == 4 and min(counts) >= 12:
+                break
+    assert len(counts) == 4
+    assert 12 <= min(counts) <= max(counts) <= 18
 
 
-async def test_one_bad_track_stops_no_other(tmp_path: Path, tools: Tools) -> None:
-    path = subtitled_clip(tmp_path)
+async def test_one_bad_track_stops_no_other(tmp_path: Path, clips: Path, tools: Tools) -> None:
+    path = subtitled(clips)
     streams = (await probe(tools, Source(str(path)))).streams
     ghost = Stream(index=40, kind="subtitle", codec="subrip", language="xx")
     found = await extract(tools, Source(str(path)), [ghost, *streams], tmp_path / "out", seconds=60)
@@ -157,10 +179,10 @@ async def test_one_bad_track_stops_no_other(tmp_path: Path, tools: Tools) -> Non
 
 
 async def test_more_tracks_than_a_video_has_are_left_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, clips: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subtitles, "MAX_TRACKS", 2)
-    found = await take(await find_tools("ffmpeg", "ffprobe"), subtitled_clip(tmp_path), tmp_path / "out")
+    found = await take(await find_tools("ffmpeg", "ffprobe"), subtitled(clips), tmp_path / "out")
     assert [x.note for x in found][2:4] == ["one track too many"] * 2
     assert [x.cues for x in found] == [30, 30, 0, 0, 0]
 
@@ -179,28 +201,28 @@ async def test_a_track_is_bounded(tmp_path: Path, tools: Tools) -> None:
     assert (tmp_path / "out" / "und.vtt").stat().st_size <= MAX_BYTES
 
 
-async def test_a_video_without_subtitles(tmp_path: Path, tools: Tools) -> None:
-    assert await take(tools, clip(tmp_path, "mp4", seconds=1), tmp_path / "out") == []
+async def test_a_video_without_subtitles(tmp_path: Path, clips: Path, tools: Tools) -> None:
+    assert await take(tools, clip(clips, "mp4", seconds=1), tmp_path / "out") == []
     assert not (tmp_path / "out").exists()
 
 
-async def test_a_folder_that_cannot_be_is_told(tmp_path: Path, tools: Tools) -> None:
+async def test_a_folder_that_cannot_be_is_told(tmp_path: Path, clips: Path, tools: Tools) -> None:
     (tmp_path / "out").write_text("a file")
-    found = await take(tools, rich_clip(tmp_path), tmp_path / "out")
+    found = await take(tools, rich(clips), tmp_path / "out")
     assert [x.note for x in found] == ["it cannot be written: Not a directory"] * 2
 
 
-async def test_what_a_killed_run_left_is_cleared(tmp_path: Path, tools: Tools) -> None:
+async def test_what_a_killed_run_left_is_cleared(tmp_path: Path, clips: Path, tools: Tools) -> None:
     folder = tmp_path / "out"
     (folder / ".tracks").mkdir(parents=True)
     (folder / ".tracks" / "old.vtt").write_text("x")
-    work = asyncio.create_task(take(tools, rich_clip(tmp_path), folder))
+    work = asyncio.create_task(take(tools, rich(clips), folder))
     await work
     assert names(folder) == ["ger.forced.vtt", "und.sdh.vtt"]
 
 
-async def test_cancelled_it_leaves_nothing(tmp_path: Path, tools: Tools) -> None:
-    path, folder = subtitled_clip(tmp_path), tmp_path / "out"
+async def test_cancelled_it_leaves_nothing(tmp_path: Path, clips: Path, tools: Tools) -> None:
+    path, folder = subtitled(clips), tmp_path / "out"
     streams = (await probe(tools, Source(str(path)))).streams
     async with blocking(path, path.stat().st_size // 2) as url:
         work = asyncio.create_task(extract(tools, Source(url, is_url=True), streams, folder, seconds=60))
@@ -258,7 +280,7 @@ async def test_frames_are_counted_by_the_rate_of_the_video(tmp_path: Path) -> No
     ("data", "note"),
     [
         (b"", "it holds no subtitles that can be read"),
-        (os.urandom(50_000), "it holds no subtitles that can be read"),
+        (Random(0).randbytes(50_000), "it holds no subtitles that can be read"),
         (b"#EXTM3U\nfile:///etc/passwd\n", "it holds no subtitles that can be read"),
         (b"\0\0\1\xba" + bytes(100), "it holds pictures, no text"),
         (b"# VobSub index file, v7\n", "it is the index of pictures"),
