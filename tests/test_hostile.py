@@ -205,7 +205,7 @@ def test_the_daemon_answers_others_meanwhile(shut: Daemon, tmp_path: Path) -> No
     def torment() -> None:
         for raw in worst * 2:
             try:
-                Client(shut.socket).add(torrent=raw, paused=True)
+                Client(shut.socket, timeout=100).add(torrent=raw, paused=True)
             except Exception:  # refused or not, the others' answers are what counts
                 continue
         done.set()
