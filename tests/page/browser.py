@@ -19,7 +19,7 @@ from typing import Any
 from tests.tools import require
 from tests.waiting import until
 
-PATIENCE = 30.0
+PATIENCE = 45.0
 _FLAGS = (
     "--headless=new",
     "--no-sandbox",  # containers run as root, and give no user namespaces
@@ -189,6 +189,22 @@ class Page:
             f"{it}?.checkVisibility() && {it}.innerText.trim().startsWith({json.dumps(beginning)})", timeout
         )
         return self.text(selector)
+
+    def gone(self, *selectors: str) -> None:
+        """Return once a person sees nothing at each of these."""
+        for selector in selectors:
+            until(
+                lambda selector=selector: not self.text(selector), PATIENCE, lambda s=selector: self.text(s)
+            )
+
+    def seek(self, seconds: float) -> float:
+        """Where the player arrives, which goes on from there."""
+        found: float = self.evaluate(
+            "new Promise((done) => {"
+            " video.addEventListener('seeked', () => done(video.currentTime), { once: true });"
+            f" video.currentTime = {seconds}; video.play().catch(() => {{}}) }})"
+        )
+        return found
 
     def click(self, selector: str, across: float = 0.5) -> None:
         """A real click, at this share of the element's width."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from htdl.jobs import State
@@ -64,18 +63,19 @@ def test_subtitles_beside_the_video(watch: Watch, clips: Clips) -> None:
     watching = watch({"film.mp4": clips(), "film.fr.srt": SRT, "film.txt": b"no"})
     page = watching.page
     watching.until_playing()
+    page.until("video.textTracks.length")  # its file arrives when it likes
     tracks = "[...video.textTracks].map(one => [one.kind, one.label, one.language])"
     assert page.evaluate(tracks) == [["subtitles", "French", "fr"]]
     page.evaluate("video.textTracks[0].mode = 'showing', null")
     assert page.until("video.textTracks[0].cues?.[0]?.text") == "Déjà vu <i>twice</i>"
-    assert page.evaluate("video.textTracks[0].activeCues.length") == 1
+    page.until("video.textTracks[0].activeCues.length === 1")
     assert watching.job.progress < 100
     assert page.errors == []
 
 
 def test_the_tracks_of_the_video_grow_while_it_is_shown(watch: Watch, tmp_path: Path) -> None:
     film = subtitled_clip(tmp_path, ".mp4").read_bytes()
-    watching = watch({"film.mp4": film, "rest.bin": os.urandom(400_000)}, rate=len(film) // 10)
+    watching = watch({"film.mp4": film}, rate=len(film) // 2)
     page = watching.page
     page.until("video.textTracks.length === 2")
     labels = "[...video.textTracks].map(one => one.label)"
@@ -83,6 +83,7 @@ def test_the_tracks_of_the_video_grow_while_it_is_shown(watch: Watch, tmp_path: 
     page.evaluate("video.textTracks[0].mode = 'showing', null")
     before = page.until("video.textTracks[0].cues?.length")
     assert 0 < before < 30
+    watching.fill()
     page.until("video.textTracks[0].cues?.length === 30")
     assert page.evaluate("[...video.textTracks].map(one => one.mode)") == ["showing", "disabled"]
     assert page.errors == []
@@ -98,9 +99,9 @@ def test_a_paused_download_is_told_and_goes_on_where_it_was(watch: Watch, clips:
     watching.page.shown("#notice", "The download is paused.")
     watching.daemon.client.resume(watching.job_id)
     watching.page.until("video.error === null && !video.seeking && video.currentTime > 43")
-    assert watching.time() < 50
+    assert 41 < watching.began() < 43
     assert watching.job.progress < 100
-    assert watching.page.text("#unknown") == ""
+    watching.page.gone("#unknown")
 
 
 def test_it_outlives_the_daemon(watch: Watch, clips: Clips) -> None:
@@ -113,8 +114,8 @@ def test_it_outlives_the_daemon(watch: Watch, clips: Clips) -> None:
     page.shown("#notice", "The daemon does not answer")
     watching.daemon.start()
     page.until("video.error === null && !video.seeking && video.currentTime > 43")
-    assert page.text("#problem") == ""
-    assert not page.text("#reason").startswith("The daemon")
+    page.gone("#problem")
+    page.until("!document.querySelector('#reason').innerText.startsWith('The daemon')")
     assert watching.job.progress < 100
 
 
@@ -139,7 +140,7 @@ def test_one_goes_on_another_day_where_one_stopped(watch: Watch, clips: Clips) -
     watching.page.goto("about:blank")
     watching.page.goto(watching.url)
     watching.page.until("video.currentTime > 20.5")
-    assert watching.time() < 30
+    assert watching.began() > 19
 
 
 def test_before_its_files_are_known_it_says_so(daemon: Daemon, browser: Browser) -> None:
@@ -147,7 +148,7 @@ def test_before_its_files_are_known_it_says_so(daemon: Daemon, browser: Browser)
     page = browser.page()
     page.goto(daemon.client.stream(job.id).page_url or "")
     assert page.shown("#notice", "Not ready yet")
-    assert page.text("#title") == "Some film"
-    assert page.text("#reason")
+    assert page.shown("#title", "Some") == "Some film"
+    assert page.shown("#reason")
     assert page.text("#files") == page.text("#problem") == ""
     assert page.errors == []
