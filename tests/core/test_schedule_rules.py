@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from collections.abc import Sequence
+from typing import TypeVar
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,42 +15,47 @@ from htdl.jobs import Blocked, Job, State, Wish
 from tests.core.examples import new_job
 from tests.core.simulation import World, act, settle
 
+T = TypeVar("T")
 FAULT = ("io_error", "the disk does not answer")
 
 
-def jobs(number: int) -> st.SearchStrategy[Job]:
-    values: dict[str, st.SearchStrategy[Any]] = {
-        "status": st.sampled_from([x for x in State if x is not State.CONVERTING]),
-        "wish": st.sampled_from([Wish.RUN, Wish.RUN, Wish.RUN, Wish.PAUSE, Wish.CANCEL]),
-        "priority": st.integers(-1, 1),
-        "total_bytes": st.integers(0, 100),
-        "done_bytes": st.integers(0, 100),
-        "metadata_at": st.sampled_from([None, "then"]),
-        "seeding": st.booleans(),
-        "delete_data": st.booleans(),
-        "blocked_by": st.sampled_from([None, *Blocked]),
-    }
-    return st.fixed_dictionaries(values).map(lambda given: _sound(new_job(number, **given)))
+class Dice:
+    """Choices by bytes: all of a job is one draw, for each takes longer than to judge by a rule."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = iter(data)
+
+    def pick(self, options: Sequence[T]) -> T:
+        return options[next(self._data) % len(options)]
 
 
-def _sound(job: Job) -> Job:
-    """Only an ended job seeds; only a cancelled one or one with that wish loses its data."""
-    wants_cancel = job.wish is Wish.CANCEL
-    fields = {
-        "seeding": job.seeding and job.status is State.COMPLETED,
-        "delete_data": job.delete_data and wants_cancel,
-    }
-    return new_job(job.position, **{name: getattr(job, name) for name in _DRAWN} | fields)
+THROWS = 17  # of a job
 
 
-_DRAWN = ("status", "wish", "priority", "total_bytes", "done_bytes", "metadata_at", "blocked_by")
+def job_of(number: int, dice: Dice) -> Job:
+    """Only an ended job seeds; only one that is to be cancelled loses its data."""
+    status = dice.pick([x for x in State if x is not State.CONVERTING])
+    wish = dice.pick([Wish.RUN, Wish.RUN, Wish.RUN, Wish.PAUSE, Wish.CANCEL])
+    return new_job(
+        number,
+        status=status,
+        wish=wish,
+        priority=dice.pick([0, 1, -1]),
+        total_bytes=dice.pick(range(101)),
+        done_bytes=dice.pick(range(101)),
+        metadata_at=dice.pick([None, "then"]),
+        seeding=dice.pick([False, True]) and status is State.COMPLETED,
+        delete_data=dice.pick([False, True]) and wish is Wish.CANCEL,
+        blocked_by=dice.pick([None, *Blocked]),
+    )
 
 
 @st.composite
 def worlds(draw: st.DrawFn, most: int = 7) -> World:
     numbers = draw(st.permutations(range(1, draw(st.integers(1, most)) + 1)))
-    drawn = [draw(jobs(number)) for number in numbers]
-    facts = {job.id: draw(_facts(job)) for job in drawn}
+    dice = Dice(draw(st.binary(min_size=THROWS * len(numbers), max_size=THROWS * len(numbers))))
+    drawn = [job_of(number, dice) for number in numbers]
+    facts = {job.id: facts_of(job, dice) for job in drawn}
     limits = Limits(
         max_active=draw(st.integers(1, 3)),
         room=draw(st.sampled_from([-1, 0, 30, 100, 10_000])),
@@ -59,18 +65,17 @@ def worlds(draw: st.DrawFn, most: int = 7) -> World:
     return World({job.id: job for job in drawn}, facts, limits)
 
 
-def _facts(job: Job) -> st.SearchStrategy[Facts]:
-    is_held = st.booleans() if job.status is State.DOWNLOADING or job.seeding else st.just(False)
-    return st.builds(
-        Facts,
-        is_held=is_held,
-        is_whole=st.sampled_from([False, False, job.status is State.DOWNLOADING]),
-        is_watched=st.sampled_from([False, False, False, True]),
-        fault=st.sampled_from([None, None, None, FAULT]),
-        is_lost=st.sampled_from([False, False, False, True]),
-        idle_seconds=st.sampled_from([0.0, 60.0, 300.0]),
-        found_disk_full=st.sampled_from([False, False, False, True]),
-        has_seeded_enough=st.booleans(),
+def facts_of(job: Job, dice: Dice) -> Facts:
+    is_downloading = job.status is State.DOWNLOADING
+    return Facts(
+        is_held=dice.pick([False, True]) and (is_downloading or job.seeding),
+        is_whole=dice.pick([False, False, is_downloading]),
+        is_watched=dice.pick([False, False, False, True]),
+        fault=dice.pick([None, None, None, FAULT]),
+        is_lost=dice.pick([False, False, False, True]),
+        idle_seconds=dice.pick([0.0, 60.0, 300.0]),
+        found_disk_full=dice.pick([False, False, False, True]),
+        has_seeded_enough=dice.pick([False, True]),
     )
 
 

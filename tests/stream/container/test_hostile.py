@@ -192,9 +192,12 @@ def test_a_hostile_file_costs_little(name: str) -> None:
 def test_the_tables_of_a_long_film_are_read_quickly() -> None:
     """2 h 18 min: 200,000 samples, each in a chunk of its own."""
     data = FTYP + moov(*one_by_one(200_000)) + MDAT
-    began = time.process_time()
-    found = whole(data)
-    assert time.process_time() - began < 0.15
+    took = []
+    for _ in range(3):  # a busy machine only ever adds
+        began = time.process_time()
+        found = whole(data)
+        took.append(time.process_time() - began)
+    assert min(took) < 0.15
     assert found.points[-1] == (200_000 / 24, 200_100)
     assert len(found.points) == 501
 
