@@ -19,6 +19,11 @@ from tests.waiting import until
 Fetch = Callable[..., JobInfo]
 
 
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("clips")
+
+
 @pytest.fixture
 def keeper(tmp_path: Path) -> Iterator[Daemon]:
     """Gives nothing back to the swarm: what still seeds is not cleaned."""
@@ -29,12 +34,12 @@ def keeper(tmp_path: Path) -> Iterator[Daemon]:
 
 
 @pytest.fixture
-def fetch(keeper: Daemon, swarm: Swarm, tmp_path: Path) -> Fetch:
+def fetch(keeper: Daemon, swarm: Swarm, clips: Path) -> Fetch:
     """fetch(seconds) downloads a film of that length, and returns its job once it is converted."""
 
     def fetch(seconds: int) -> JobInfo:
-        torrent = swarm.seed({"film.mkv": clip(tmp_path, "mkv", seconds=seconds).read_bytes()})
-        return in_state(keeper, keeper.client.add(torrent.magnet).id, State.COMPLETED)
+        torrent = swarm.seed({"film.mkv": clip(clips, "mkv", seconds=seconds).read_bytes()})
+        return in_state(keeper, keeper.client.add(torrent.magnet).id, State.COMPLETED, 60)
 
     return fetch
 
@@ -73,7 +78,7 @@ def test_what_was_watched_longest_ago_goes_but_what_is_pinned_stays(keeper: Daem
     assert result(pinned).is_file()
     assert source(pinned).is_file()
     until(lambda: keeper.client.job(old.id).file_path is None)  # the file goes first
-    again = in_state(keeper, keeper.client.retry(old.id).id, State.COMPLETED)
+    again = in_state(keeper, keeper.client.retry(old.id).id, State.COMPLETED, 60)
     assert again.id == old.id
 
 
@@ -81,7 +86,7 @@ def test_where_the_disk_is_short_sources_make_room(keeper: Daemon, fetch: Fetch)
     job = fetch(6)
     keeper.configure({"storage": {"min_free": "1000TiB"}, "torrent": {"seed_ratio": 0}})
     keeper.client.reload()
-    until(lambda: not source(job).exists(), 20, what=keeper.log)
+    until(lambda: not source(job).exists(), what=keeper.log)
     until(lambda: "the disk is short of room: source of what is converted" in keeper.log())
     assert result(job).is_file()
 
@@ -90,6 +95,7 @@ def test_stats_tell_what_is_kept(keeper: Daemon, fetch: Fetch) -> None:
     assert "0 videos" in keeper.htdl("stats").stdout
     pinned, other = fetch(4), fetch(5)
     assert keeper.client.pin(pinned.id).pinned
+    until(lambda: keeper.client.stats().cache_videos == 2)
     stats = keeper.client.stats()
     sizes = [x(job).stat().st_size for job in (pinned, other) for x in (source, result)]
     assert (stats.cache_videos, stats.cache_max_bytes, stats.cache_removable_bytes) == (2, 0, 0)

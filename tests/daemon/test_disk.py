@@ -5,10 +5,11 @@ from pathlib import Path
 
 from htdl.core.admission import free_bytes
 from htdl.jobs import Blocked, State
-from tests.daemon.downloads import SLOW, completed, flowing, once
+from tests.daemon.downloads import completed, flowing, once
 from tests.daemons import Daemon
 from tests.swarm import Swarm
 from tests.torrents import make_info, make_torrent
+from tests.waiting import until
 
 Make = Callable[..., Daemon]
 NO_ROOM = {"min_free": "1000TiB"}
@@ -29,17 +30,18 @@ def test_without_room_it_waits_and_goes_on_by_itself(make_daemon: Make, swarm: S
 
     daemon.configure({"storage": ROOM})
     completed(daemon, torrent, job.id)
-    assert daemon.client.health().ok
+    until(lambda: daemon.client.health().ok, what=daemon.client.health)
 
 
 def test_a_download_halts_when_the_room_is_gone(make_daemon: Make, swarm: Swarm) -> None:
     daemon = make_daemon(storage=ROOM)
-    torrent = swarm.seed({"video.mkv": 2_000_000}, rate=SLOW)
+    torrent = swarm.seed({"video.mkv": 2_000_000}, rate=50_000)
     job = daemon.client.add(torrent.magnet)
     flowing(daemon, job.id)
     daemon.configure({"storage": NO_ROOM})
     halted = once(daemon, job.id, lambda job: job.blocked_by is Blocked.DISK_FULL)
     assert halted.status is State.PENDING
+    swarm.limit(0)
     daemon.configure({"storage": ROOM})
     completed(daemon, torrent, job.id)
     assert swarm.sent() < 2_000_000 * 1.2
