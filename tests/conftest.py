@@ -39,7 +39,7 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
-LOGS = pytest.StashKey[list[Daemon]]()  # the daemons of a test, whose logs a failure shows
+LOGS = pytest.StashKey[list[Daemon]]()  # the daemons that a test has made; a failure shows their logs
 
 
 @pytest.hookimpl(wrapper=True)
@@ -48,7 +48,10 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if report.failed:
-        for daemon in item.stash.get(LOGS, []):
+        given = getattr(item, "funcargs", {}).values()
+        for daemon in dict.fromkeys(
+            [*item.stash.get(LOGS, []), *(x for x in given if isinstance(x, Daemon))]
+        ):
             report.sections.append((f"log of {daemon.home.name}", daemon.log()[-8000:]))
     return report
 

@@ -31,15 +31,16 @@ def updates(app: App, board: Board, ids: Sequence[str]) -> Iterator[Event | None
             return
 
 
-def stream(app: App, ids: Sequence[str]) -> Iterator[Event | None]:
-    """Each event, none missed while the same daemon runs; None each time it has gone away.
+def stream(app: App, ids: Sequence[str], since: tuple[str, int] | None = None) -> Iterator[Event | None]:
+    """Each event, none missed while the same daemon runs; None each time it has gone away.  `since` is the
+    daemon's instance and the number of the event that was heard last.
 
     Raises NoDaemon when it is not there, or does not come back.
     """
-    from htdl.connection import NOWHERE
+    from htdl.connection import NOWHERE, Place
     from htdl.wire import RESUMED
 
-    heard, place = False, NOWHERE
+    heard, place = False, Place(*since) if since else NOWHERE
     gone_at: float | None = None
     while True:
         try:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import LOGS
 from tests.daemons import Daemon
 
 
+def emptied(daemon: Daemon) -> Daemon:
+    """The daemon, once it has forgotten the jobs of the tests before, with their data.  They may have killed
+    it, but not configured it.
+    """
+    assert daemon.process
+    if daemon.process.poll() is not None:
+        daemon.start()
+    for job in daemon.client.jobs():
+        daemon.client.cancel(job.id, delete=True)
+        daemon.client.remove(job.id, delete=True)
+    return daemon
+
+
 @pytest.fixture
-def daemon(kept: Daemon, request: pytest.FixtureRequest) -> Daemon:
-    """A file that imports it takes it instead of a daemon each.  Tests may kill it, but not configure it."""
-    request.node.stash.setdefault(LOGS, []).append(kept)
-    assert kept.process
-    if kept.process.poll() is not None:
-        kept.start()
-    for job in kept.client.jobs():
-        kept.client.cancel(job.id, delete=True)
-        kept.client.remove(job.id, delete=True)
-    return kept
+def daemon(kept: Daemon) -> Daemon:
+    return emptied(kept)

@@ -96,3 +96,30 @@ def test_the_command_prints_a_json_line_an_event(daemon: Daemon, swarm: Swarm) -
     assert first["event"] == "state"
     assert [x["event"] for x in lines].index("completed") == len(lines) - 1
     assert watching.returncode == 0
+
+
+def test_the_command_goes_on_where_it_was(daemon: Daemon) -> None:
+    state = next(iter(daemon.client.events()))
+    first, second = daemon.client.add("a" * 40), daemon.client.add("b" * 40)
+    place = f"{state['instance']}:{state['seq']}"
+    heard: list[dict[str, Any]] = []
+    command = [*daemon.command, "events", "--since", place]
+    with subprocess.Popen(command, env=daemon.env, stdout=subprocess.PIPE) as following:
+        assert following.stdout
+        while second.id not in [x["job"]["id"] for x in heard]:
+            heard.append(json.loads(following.stdout.readline()))
+        following.terminate()
+    assert (heard[0]["event"], heard[0]["seq"], heard[0]["job"]["id"]) == (
+        "added",
+        state["seq"] + 1,
+        first.id,
+    )
+    numbers = [x["seq"] for x in heard]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+def test_a_place_that_is_none_is_told(daemon: Daemon) -> None:
+    for text in ("7", ":7", "x:", "x:-1"):
+        told = daemon.htdl("events", "--since", text)
+        assert told.returncode == 2
+        assert "is not an instance, a colon and a number" in told.stderr
