@@ -10,13 +10,22 @@ import pytest
 from tests.tools import require
 
 _H264 = ["-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-g", "25"]
+# one thread: on a busy machine its own wait for each other, and a clip takes minutes
+_H265 = [
+    "-c:v",
+    "libx265",
+    "-preset",
+    "ultrafast",
+    "-x265-params",
+    "pools=none:frame-threads=1:log-level=error",
+]
 _AAC = ["-c:a", "aac", "-b:a", "64k"]
 
 KINDS: dict[str, tuple[str, list[str]]] = {
     "mp4": (".mp4", [*_H264, *_AAC, "-movflags", "+faststart"]),  # index first
     "mp4-end": (".mp4", [*_H264, *_AAC]),  # index last
     "mp4-ac3": (".mp4", [*_H264, "-c:a", "ac3", "-movflags", "+faststart"]),  # silent in browsers
-    "mp4-hevc": (".mp4", ["-c:v", "libx265", "-preset", "ultrafast", "-tag:v", "hvc1", *_AAC]),
+    "mp4-hevc": (".mp4", [*_H265, "-tag:v", "hvc1", *_AAC]),
     "mp4-fragmented": (".mp4", [*_H264, *_AAC, "-movflags", "+frag_keyframe+empty_moov"]),
     "mp4-dash": (".mp4", [*_H264, "-an", "-movflags", "+frag_keyframe+empty_moov+dash+global_sidx"]),
     "mkv": (".mkv", [*_H264, *_AAC]),  # Cues at the end

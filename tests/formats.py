@@ -13,7 +13,7 @@ from tests.tools import require
 
 SECONDS = 2.0
 X264 = "libx264 -preset ultrafast -pix_fmt yuv420p"
-X265 = "libx265 -preset ultrafast -x265-params log-level=none -pix_fmt yuv420p"
+X265 = "libx265 -preset ultrafast -x265-params pools=none:frame-threads=1:log-level=none -pix_fmt yuv420p"
 HDR = "-color_trc smpte2084 -color_primaries bt2020 -colorspace bt2020nc"
 VP9 = "libvpx-vp9 -deadline realtime -cpu-used 8"
 AV1 = "libsvtav1 -preset 12"
