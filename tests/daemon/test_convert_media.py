@@ -170,7 +170,7 @@ def test_a_series_is_converted_one_by_one_and_no_name_is_used_twice(
     }
     torrent = swarm.seed(files, name="series")
     job_id = daemon.client.add(torrent.magnet, video_id="s").id
-    job = in_state(daemon, job_id, State.COMPLETED, 60)
+    job = in_state(daemon, job_id, State.COMPLETED, 100)
     assert (len(begun.read_text()), two.exists()) == (2, False)
     assert [x.name for x in results(daemon)] == ["e01 (2).mp4", "e01.mp4", "e02.mp4", "e03.mp4"]
     for file in job.files:
