@@ -10,7 +10,7 @@ import pytest
 from tests.tools import require
 
 _H264 = ["-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-g", "25"]
-# one thread: on a busy machine its own wait for each other, and a clip takes minutes
+# one thread each: on a busy machine their own wait for each other, and a clip takes minutes
 _H265 = [
     "-c:v",
     "libx265",
@@ -19,6 +19,7 @@ _H265 = [
     "-x265-params",
     "pools=none:frame-threads=1:log-level=error",
 ]
+_VP8 = ["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-threads", "1"]
 _AAC = ["-c:a", "aac", "-b:a", "64k"]
 
 KINDS: dict[str, tuple[str, list[str]]] = {
@@ -32,7 +33,10 @@ KINDS: dict[str, tuple[str, list[str]]] = {
     "mkv-front": (".mkv", [*_H264, *_AAC, "-reserve_index_space", "8k", "-cues_to_front", "1"]),
     "mkv-subtitles": (".mkv", [*_H264, *_AAC, "-c:s", "srt"]),
     "mkv-live": (".mkv", [*_H264, *_AAC, "-live", "1"]),  # neither lengths, duration nor Cues
-    "webm": (".webm", ["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus"]),
+    "webm": (
+        ".webm",
+        ["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-threads", "1", "-c:a", "libopus"],
+    ),
     "avi": (".avi", ["-c:v", "mpeg4", "-q:v", "5", "-c:a", "mp2"]),
     "ts": (".ts", [*_H264, *_AAC]),
     "m2ts": (".m2ts", [*_H264, "-c:a", "ac3", "-mpegts_m2ts_mode", "1"]),  # as on a disc

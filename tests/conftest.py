@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.daemons import Daemon
 from tests.swarm import Swarm
+from tests.waiting import until
 
 # What is tried with made-up input is tried so often; for a long run by hand, HTDL_TEST_EXAMPLES=100000.
 # That it takes long to make some up says that the machine is busy.
@@ -85,6 +87,23 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     daemon.start()
     yield daemon
     daemon.end()
+
+
+@pytest.fixture
+def emptied(kept: Daemon) -> Daemon:
+    """The same, once it has forgotten the jobs of the tests before, and what was made of them; they may have
+    killed it, but not configured it.
+    """
+    assert kept.process
+    if kept.process.poll() is not None:
+        kept.start()
+    until(kept.answers)
+    for job in kept.client.jobs():
+        if not job.has_ended:
+            kept.client.cancel(job.id)
+        kept.client.remove(job.id)
+    shutil.rmtree(kept.home / "videos", ignore_errors=True)  # there is none
+    return kept
 
 
 @pytest.fixture

@@ -79,7 +79,9 @@ class Daemon:
             lines.append(f"[{section}]")
             lines += [f"{key} = {json.dumps(value)}" for key, value in values.items()]
         self.config.parent.mkdir(parents=True, exist_ok=True)
-        self.config.write_text("\n".join(lines) + "\n")
+        whole = self.config.with_name("whole")
+        whole.write_text("\n".join(lines) + "\n")
+        whole.replace(self.config.resolve())  # a daemon that watches it must not read half of it
 
     def start(self) -> None:
         self.launch()
@@ -122,9 +124,9 @@ class Daemon:
         """kill -9"""
         assert self.process
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(30)
 
-    def stop(self, timeout: float = 10.0) -> int:
+    def stop(self, timeout: float = 30.0) -> int:
         """SIGTERM; the exit status."""
         assert self.process
         self.process.send_signal(signal.SIGTERM)
@@ -138,10 +140,10 @@ class Daemon:
         if self.process and self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(10)
+                self.process.wait(30)
             except subprocess.TimeoutExpired:
                 self.process.kill()
-                self.process.wait(10)
+                self.process.wait(30)
         self._short.cleanup()
 
     @property

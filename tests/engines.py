@@ -20,7 +20,7 @@ T = TypeVar("T")
 E = TypeVar("E", bound=TorrentEvent)
 
 
-async def soon(condition: Callable[[], T], timeout: float = 20.0, what: str = "") -> T:
+async def soon(condition: Callable[[], T], timeout: float = 60.0, what: str = "") -> T:
     """`until`, for what moves on this event loop."""
     deadline = time.monotonic() + timeout
     while not (answer := condition()):
@@ -43,7 +43,7 @@ class Rig:
         self.heard.append(event)
         self.on_event(event)
 
-    async def hears(self, kind: type[E], key: str = "a", timeout: float = 20.0) -> E:
+    async def hears(self, kind: type[E], key: str = "a", timeout: float = 60.0) -> E:
         """The first event of this kind about this torrent, be it heard already."""
 
         def found() -> E | None:
@@ -81,7 +81,7 @@ class Rig:
         )
         return checked
 
-    async def fetch(self, source: str | bytes, key: str = "a", timeout: float = 20.0) -> Finished:
+    async def fetch(self, source: str | bytes, key: str = "a", timeout: float = 60.0) -> Finished:
         """Add it, take every file of it, and wait until it is whole."""
         await self.add(source, key)
         await self.take_all(key)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 
-_SECONDS = 20.0
+_SECONDS = 60.0
 _BEGIN, _END = "LINE<<", ">>"
 DUMP = "\x07"  # Ctrl-G, which `setup` must bind to print the line between _BEGIN and _END
 

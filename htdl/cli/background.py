@@ -15,7 +15,7 @@ from htdl.cli.app import App
 from htdl.cli.holder import holder
 from htdl.errors import BadConfig, DiskFull, HtdlError, NoDaemon, Refused
 
-START_SECONDS = 10.0
+START_SECONDS = 30.0
 LOG_LINES = 20
 _POLL_SECONDS = 0.05
 _SPAWNS = 3

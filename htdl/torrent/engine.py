@@ -24,7 +24,7 @@ from htdl.torrent import fetch, inspection, network, order, resume, settings, so
 from htdl.torrent._lt import lt
 from htdl.torrent.alerts import Alerts
 from htdl.torrent.api import GotMetadata, Listener, Metadata, Network, Source, Status, TorrentEvent
-from htdl.torrent.held import SAVE, SAVE_CHANGED, Addition, Held, Torrents, identity
+from htdl.torrent.held import ACCURATE, SAVE, SAVE_CHANGED, Addition, Held, Torrents, identity
 from htdl.torrent.pieces import Pieces
 from htdl.torrent.session import Session
 
@@ -124,8 +124,8 @@ class LibtorrentEngine:
         params.flags |= flags.update_subscribe | flags.apply_ip_filter | flags.duplicate_is_error
         params.flags |= flags.sequential_download
         if wanted is None:
-            # share_mode until `select`: a torrent that wants nothing tells its peers that it only uploads;
-            # every seed hangs up then, not to be tried again for a while
+            # share_mode until the selection is applied: a torrent that wants nothing tells its peers that it
+            # only uploads; every seed hangs up then, not to be tried again for a while
             params.flags |= flags.default_dont_download | flags.share_mode
         if not self._config.pex_enabled:
             params.flags |= flags.disable_pex
@@ -291,7 +291,7 @@ class LibtorrentEngine:
                 torrent.handle.force_dht_announce()
 
     def _ask(self) -> None:
-        self._session.lt.post_torrent_updates(0)
+        self._session.lt.post_torrent_updates(ACCURATE)
 
     def _reject(self, handle: libtorrent.torrent_handle) -> None:
         self._session.lt.remove_torrent(handle)

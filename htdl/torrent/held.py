@@ -24,8 +24,8 @@ FIRST_SPEED_SECONDS = 0.4  # the first, which says whether it can be watched
 
 SAVE = lt.torrent_handle.flush_disk_cache | lt.torrent_handle.save_info_dict
 SAVE_CHANGED = SAVE | lt.torrent_handle.only_if_modified
-# `total_done` has only whole pieces without the second
-_PIECES_AND_BLOCKS = lt.torrent_handle.query_pieces | lt.torrent_handle.query_accurate_download_counters
+# `total_done` has only whole pieces without it; always asked for, since what changes to and fro seems to move
+ACCURATE = lt.torrent_handle.query_accurate_download_counters
 
 
 @dataclass(slots=True, eq=False)
@@ -91,7 +91,6 @@ class Held:
             return
         chosen = self.want(indices)
         self.is_selected = self.is_finishing = self.is_flushing = False
-        self.handle.unset_flags(lt.torrent_flags.share_mode)
         new = chosen - (chosen if before is None else before)
         self.course.suspend(file for file in self.metadata.files if file.index in new)
         fetched = chosen if before is None else chosen - (self._empty - before)
@@ -99,6 +98,7 @@ class Held:
 
     def apply_selection(self) -> None:
         """libtorrent has the files' priorities."""
+        self.handle.unset_flags(lt.torrent_flags.share_mode)  # not before: see `Engine.add`
         self.is_selected = True
         if self.course and self.wanted is not None:
             self.course.begin(self.wanted)
@@ -109,7 +109,7 @@ class Held:
         """Ask which pieces are here, where that may have changed; `see` gets the answer."""
         is_moving = self.is_flushing or self._is_behind or (self.status and self.status.peers)
         if self.is_selected and is_moving and not self.removal:
-            self.handle.post_status(_PIECES_AND_BLOCKS if self.is_watched else lt.torrent_handle.query_pieces)
+            self.handle.post_status(lt.torrent_handle.query_pieces | ACCURATE)
             self.barrier.look()
 
     def see(self, update: libtorrent.torrent_status) -> None:

@@ -10,7 +10,6 @@ from htdl.core.requests import TORRENT_NAMESPACE
 from htdl.errors import BadRequest
 from htdl.jobs import State
 from tests.daemon.downloads import SLOW, completed, flowing, in_state, once
-from tests.daemon.emptied import emptied
 from tests.daemons import Daemon
 from tests.swarm import Swarm
 from tests.tracker import Tracker
@@ -25,8 +24,8 @@ SERIES: dict[str, int | bytes] = {
 
 
 @pytest.fixture
-def daemon(kept: Daemon) -> Daemon:
-    return emptied(kept)
+def daemon(emptied: Daemon) -> Daemon:
+    return emptied
 
 
 def seeder_of(magnet: str) -> tuple[str, int]:

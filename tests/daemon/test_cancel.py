@@ -7,15 +7,14 @@ import pytest
 from htdl.errors import Refused
 from htdl.jobs import State
 from tests.daemon.downloads import SLOW, completed, flowing, in_state, once
-from tests.daemon.emptied import emptied
 from tests.daemons import Daemon
 from tests.swarm import Swarm
 from tests.waiting import until
 
 
 @pytest.fixture
-def daemon(kept: Daemon) -> Daemon:
-    return emptied(kept)
+def daemon(emptied: Daemon) -> Daemon:
+    return emptied
 
 
 def test_cancel_keeps_the_data(daemon: Daemon, swarm: Swarm) -> None:

@@ -13,14 +13,17 @@ from htdl.jobs import ConversionState, FileRequest, State, Wanted
 from tests.clips import clip
 from tests.daemon.converting import files, slow
 from tests.daemon.downloads import completed, flowing, in_state, once
-from tests.daemon.emptied import daemon
 from tests.daemons import Daemon
 from tests.probing import probed
 from tests.swarm import Swarm
 from tests.waiting import until
 
-__all__ = ["daemon"]  # a fixture
 WEBM = Wanted(format="webm")
+
+
+@pytest.fixture
+def daemon(emptied: Daemon) -> Daemon:
+    return emptied
 
 
 @pytest.fixture(scope="module")

@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 
 from tests.daemon.downloads import SLOW, completed
-from tests.daemon.emptied import emptied
 from tests.daemons import Daemon
 from tests.swarm import Swarm
 
 
 @pytest.fixture
-def daemon(kept: Daemon) -> Daemon:
-    return emptied(kept)
+def daemon(emptied: Daemon) -> Daemon:
+    return emptied
 
 
 def up_to(kind: str, stream: Any) -> list[dict[str, Any]]:

@@ -19,12 +19,10 @@ from htdl.cli import clip
 from htdl.jobs import State
 from htdl.wire import JobInfo
 from tests.daemon.downloads import completed, once
-from tests.daemon.emptied import daemon
 from tests.daemons import Daemon
 from tests.swarm import Swarm, Torrent
 from tests.waiting import until
 
-__all__ = ["daemon"]  # a fixture
 DEAD = "a" * 40  # nobody has it
 RATE = 300_000  # bytes a second of a seeder: the film's 8.6 MB take half a minute
 NAME = "a film é & 'co'.avi"
@@ -37,6 +35,11 @@ request = urllib.request.Request(sys.argv[-1], headers={{"Range": "bytes={part}"
 with urllib.request.urlopen(request, timeout=60) as answer:
     pathlib.Path(sys.argv[0] + ".got").write_bytes(answer.read())
 """
+
+
+@pytest.fixture
+def daemon(emptied: Daemon) -> Daemon:
+    return emptied
 
 
 class Player:

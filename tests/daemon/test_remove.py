@@ -6,14 +6,13 @@ import pytest
 
 from htdl.errors import NoSuchJob, Refused
 from tests.daemon.downloads import SLOW, completed, flowing
-from tests.daemon.emptied import emptied
 from tests.daemons import Daemon
 from tests.swarm import Swarm
 
 
 @pytest.fixture
-def daemon(kept: Daemon) -> Daemon:
-    return emptied(kept)
+def daemon(emptied: Daemon) -> Daemon:
+    return emptied
 
 
 @pytest.mark.parametrize("delete", [False, True])

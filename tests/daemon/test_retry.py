@@ -7,7 +7,6 @@ import pytest
 from htdl.errors import Refused
 from htdl.jobs import State
 from tests.daemon.downloads import SLOW, completed, flowing, in_state
-from tests.daemon.emptied import emptied
 from tests.daemons import Daemon
 from tests.swarm import Swarm
 from tests.waiting import until
@@ -16,8 +15,8 @@ SIZE = 8_000_000  # more than comes before it is released
 
 
 @pytest.fixture
-def daemon(kept: Daemon) -> Daemon:
-    return emptied(kept)
+def daemon(emptied: Daemon) -> Daemon:
+    return emptied
 
 
 def test_a_cancelled_download_goes_on_where_it_was(daemon: Daemon, swarm: Swarm) -> None:

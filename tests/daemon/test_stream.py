@@ -14,16 +14,19 @@ import pytest
 
 from htdl.jobs import State
 from tests.daemon.downloads import completed, once
-from tests.daemon.emptied import daemon
 from tests.daemons import Daemon
 from tests.swarm import Swarm, Torrent
 from tests.waiting import until
 
 MakeDaemon = Callable[..., Daemon]
 
-__all__ = ["daemon"]  # a fixture
 SIZE = 6 << 20
 RATE = 200_000  # bytes a second: the whole takes half a minute, but where it is let go
+
+
+@pytest.fixture
+def daemon(emptied: Daemon) -> Daemon:
+    return emptied
 
 
 def ask(url: str, *, method: str = "GET", part: range | None = None) -> tuple[int, dict[str, str], bytes]:

@@ -15,16 +15,19 @@ import pytest
 from htdl.jobs import Readiness, State
 from tests.clips import clip
 from tests.daemon.downloads import in_state, once
-from tests.daemon.emptied import daemon
 from tests.daemons import Daemon
 from tests.swarm import Swarm, Torrent
 from tests.waiting import until
 
-__all__ = ["daemon"]  # a fixture, whose viewers wait a minute for a byte
 SIZE = 6 << 20
 SLOW = 200_000  # bytes a second: it arrives for half a minute, but where it is let go
 
 MakeDaemon = Callable[..., Daemon]
+
+
+@pytest.fixture
+def daemon(emptied: Daemon) -> Daemon:
+    return emptied
 
 
 class Viewer(threading.Thread):

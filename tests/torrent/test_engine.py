@@ -381,3 +381,20 @@ async def test_half_a_hybrid_goes_on_after_a_restart(rig: Rig, swarm: Swarm, hal
     await rig.engine.add("b", blob, rig.home("a"), wanted=[0])
     await rig.hears(Finished, "b")
     expect(rig, torrent, ["video.mkv"])
+
+
+async def test_a_torrent_that_stands_still_seems_to(rig: Rig, swarm: Swarm) -> None:
+    """Blocks of a piece that is not whole count in every update, or in none."""
+    torrent = swarm.seed({"video.mkv": 500_000})
+    [honest], liar = swarm.ports(), swarm.corrupt(torrent)
+    await rig.add(torrent.magnet.replace(f"127.0.0.1:{honest}", liar))
+    await rig.hears(GotMetadata)
+    rig.engine.select("a", [0])
+    await soon(lambda: swarm.sent() and not swarm.peers())  # it was banned, in the middle of some pieces
+    seen: list[int] = []
+    for _ in range(300):  # three updates
+        status = rig.engine.status("a")
+        assert status
+        seen.append(status.done_bytes)
+        await asyncio.sleep(0.01)
+    assert seen == sorted(seen)
