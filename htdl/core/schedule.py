@@ -73,7 +73,9 @@ class Cancel(Action):
 
 
 class Verify(Action):
-    """DOWNLOADING stays: the torrent is begun again, and what is on disk is believed only once verified."""
+    """DOWNLOADING stays, and keeps its slot: the torrent is let go, and what is on disk is believed only once
+    it is verified.
+    """
 
 
 class Convert(Action):
@@ -140,7 +142,7 @@ def needed_bytes(job: Job, known: Facts = _NOTHING) -> int:
 
 def is_stalled(job: Job, known: Facts, limits: Limits) -> bool:
     """Whether a running job has found nothing for so long that it holds no slot."""
-    if job.status is not State.DOWNLOADING or not known.is_held or known.is_watched:
+    if job.status is not State.DOWNLOADING or not known.is_held or known.is_watched or known.is_lost:
         return False
     patience = limits.stall_seconds if job.has_metadata else limits.metadata_seconds
     return known.idle_seconds >= patience
@@ -152,10 +154,9 @@ def _settle(job: Job, known: Facts) -> Action | None:
     1. a wish to cancel, also of the data of a job that has ended;
     2. a finished job seeds until its rules are met;
     3. what cannot go on fails;
-    4. what was lost on the disk is looked for;
-    5. what is whole is complete, paused or not;
-    6. a wish to pause;
-    7. what needs no torrent waits for none.
+    4. what is whole is complete, paused or not;
+    5. a wish to pause;
+    6. what needs no torrent waits for none.
     """
     if job.wish is Wish.CANCEL:
         return Cancel(job.id) if not job.has_ended or job.seeding or job.delete_data else None
@@ -163,9 +164,7 @@ def _settle(job: Job, known: Facts) -> Action | None:
         return _settle_seed(job, known)
     if fault := _fault(job, known):
         return Fail(job.id, *fault)
-    if known.is_lost and job.status is State.DOWNLOADING:
-        return Verify(job.id)
-    if known.is_whole and job.status is State.DOWNLOADING:
+    if known.is_whole and not known.is_lost and job.status is State.DOWNLOADING:
         return Complete(job.id) if known.is_converted else Convert(job.id)
     if job.status is State.CONVERTING and known.is_converted:
         return Complete(job.id)
@@ -233,6 +232,8 @@ def _share(ranked: list[Job], facts: Mapping[str, Facts], limits: Limits) -> lis
                 actions.append(Queue(job.id))
             elif job.status is State.PENDING or not known.is_held:
                 actions.append(Start(job.id))
+            elif known.is_lost:
+                actions.append(Verify(job.id))
     return actions
 
 

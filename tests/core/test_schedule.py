@@ -110,22 +110,7 @@ def test_a_failed_job_does_not_fail_again() -> None:
     assert decided(new_job(status=State.FAILED), first=Facts(fault=FAULT)) == []
 
 
-# 4. what was lost on the disk is looked for
-
-
-@pytest.mark.parametrize("wish", [Wish.RUN, Wish.PAUSE])
-@pytest.mark.parametrize("is_whole", [True, False])
-def test_what_was_lost_is_looked_for_before_the_job_is_called_whole(wish: Wish, is_whole: bool) -> None:
-    job = running(wish=wish)
-    assert decided(job, first=replace(HELD, is_lost=True, is_whole=is_whole)) == [Verify(job.id)]
-
-
-def test_only_a_running_download_is_looked_at() -> None:
-    job = new_job(status=State.PENDING)
-    assert decided(job, first=Facts(is_lost=True)) == [Start(job.id)]
-
-
-# 5. what is whole is complete
+# 4. what is whole is complete
 
 
 @pytest.mark.parametrize("wish", [Wish.RUN, Wish.PAUSE])
@@ -140,7 +125,7 @@ def test_a_whole_job_completes_on_a_full_disk() -> None:
     assert decided(job, first=Facts(is_held=True, is_whole=True), limits=full) == [Complete(job.id)]
 
 
-# 6. a wish to pause, and the wish to go on
+# 5. a wish to pause, and the wish to go on
 
 
 @pytest.mark.parametrize("status", [State.PENDING, State.DOWNLOADING])
@@ -333,3 +318,25 @@ def test_a_full_disk_holds_up_nothing_that_writes_nothing() -> None:
     unknown = new_job(2)
     full = Limits(max_active=2, room=-5, metadata_seconds=60, stall_seconds=300)
     assert decide([whole, unknown], {}, full) == [Start(whole.id), Block(unknown.id, Blocked.DISK_FULL)]
+
+
+# what was lost on the disk
+
+LOST = replace(HELD, is_lost=True)
+
+
+@pytest.mark.parametrize("facts", [LOST, replace(LOST, is_whole=True), replace(LOST, idle_seconds=9999)])
+def test_what_was_lost_is_looked_for_before_the_job_is_called_whole_or_stalled(facts: Facts) -> None:
+    job = running()
+    assert decided(job, first=facts) == [Verify(job.id)]
+
+
+def test_who_looks_for_what_was_lost_keeps_its_slot() -> None:
+    job, other = running(1), new_job(2)
+    one = replace(LIMITS, max_active=1)
+    assert decided(job, other, first=LOST, limits=one) == [Verify(job.id), Block(other.id, Blocked.QUEUE)]
+
+
+def test_only_what_runs_is_looked_at() -> None:
+    waiting, paused = new_job(1), running(2, wish=Wish.PAUSE)
+    assert decided(waiting, paused, first=LOST, second=LOST) == [Pause(paused.id), Start(waiting.id)]
