@@ -118,11 +118,12 @@ class Alerts:
             torrent = self._torrents.of(update.handle)
             if torrent is None or torrent.removal:
                 continue
-            if torrent.take(update):
+            if update.pieces:  # the answer to a look
+                if torrent.see(update):
+                    self._ask()
+            elif torrent.take(update):
                 torrent.is_flushing = True
                 torrent.look()
-            if update.pieces:
-                torrent.see(update)
 
     def _on_piece(self, alert: libtorrent.piece_finished_alert) -> None:
         torrent = self._torrents.of(alert.handle)

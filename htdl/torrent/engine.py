@@ -24,7 +24,7 @@ from htdl.torrent import fetch, inspection, network, order, resume, settings, so
 from htdl.torrent._lt import lt
 from htdl.torrent.alerts import Alerts
 from htdl.torrent.api import GotMetadata, Listener, Metadata, Network, Source, Status, TorrentEvent
-from htdl.torrent.held import ACCURATE, SAVE, SAVE_CHANGED, Addition, Held, Torrents, identity
+from htdl.torrent.held import SAVE, SAVE_CHANGED, Addition, Held, Torrents, identity
 from htdl.torrent.pieces import Pieces
 from htdl.torrent.session import Session
 
@@ -291,7 +291,7 @@ class LibtorrentEngine:
                 torrent.handle.force_dht_announce()
 
     def _ask(self) -> None:
-        self._session.lt.post_torrent_updates(ACCURATE)
+        self._session.lt.post_torrent_updates(0)
 
     def _reject(self, handle: libtorrent.torrent_handle) -> None:
         self._session.lt.remove_torrent(handle)

@@ -24,8 +24,8 @@ FIRST_SPEED_SECONDS = 0.4  # the first, which says whether it can be watched
 
 SAVE = lt.torrent_handle.flush_disk_cache | lt.torrent_handle.save_info_dict
 SAVE_CHANGED = SAVE | lt.torrent_handle.only_if_modified
-# `total_done` has only whole pieces without it; always asked for, since what changes to and fro seems to move
-ACCURATE = lt.torrent_handle.query_accurate_download_counters
+# `total_done` has only whole pieces without the second
+_PIECES_AND_BLOCKS = lt.torrent_handle.query_pieces | lt.torrent_handle.query_accurate_download_counters
 
 
 @dataclass(slots=True, eq=False)
@@ -53,7 +53,7 @@ class Held:
     _wanted_bytes: int = 0
     _sample: tuple[float, int] = (0.0, 0)  # when, and how much had been downloaded
     _speed: int = 0
-    _seen_bytes: int = -1  # of them the pieces are known
+    _seen_pieces: int = -1  # so many when `see` was told which
     _is_behind: bool = True  # there are more
     barrier: Barrier = field(init=False)
     course: Course | None = field(init=False, default=None)  # while there is no metadata
@@ -109,17 +109,21 @@ class Held:
         """Ask which pieces are here, where that may have changed; `see` gets the answer."""
         is_moving = self.is_flushing or self._is_behind or (self.status and self.status.peers)
         if self.is_selected and is_moving and not self.removal:
-            self.handle.post_status(lt.torrent_handle.query_pieces | ACCURATE)
+            self.handle.post_status(_PIECES_AND_BLOCKS if self.is_watched else lt.torrent_handle.query_pieces)
             self.barrier.look()
 
-    def see(self, update: libtorrent.torrent_status) -> None:
-        self._seen_bytes = update.total_done
+    def see(self, update: libtorrent.torrent_status) -> bool:
+        """Note which pieces are here, and the speed; not how much: it may count blocks too, which can be lost
+        again.  True where all seems to be here, as the numbers may say if asked for.
+        """
+        self._seen_pieces = update.num_pieces
         if self.status:
             self.status = replace(self.status, download_speed=self._measured(update))
         if self.course:
             self.course.see(update)
         if self.is_flushing:
             self.barrier.ask()
+        return bool(self.course and not self.is_finishing and self.course.missing_bytes() == 0)
 
     def flushed(self) -> bool:
         """A flush is through; True when all that is wanted can be read now, which `is_flushing` waits for."""
@@ -134,7 +138,7 @@ class Held:
         """Note the numbers; True when they say, for the first time, that all that is selected is here."""
         size = self._wanted_bytes if self.is_selected else None
         missing = self.course.missing_bytes() if self.course else None
-        self._is_behind = update.total_done != self._seen_bytes
+        self._is_behind = update.num_pieces != self._seen_pieces
         self.status = replace(
             status_of(update, wanted_bytes=size, missing=missing, tracker_error=self.tracker_error),
             download_speed=self._measured(update),
