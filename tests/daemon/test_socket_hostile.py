@@ -12,6 +12,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -45,19 +46,30 @@ REQUESTS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    daemon = Daemon(tmp_path_factory.mktemp("attacked"), {"torrent": {"allow_lan": False}})
+@contextmanager
+def attacked(folder: Path) -> Iterator[Daemon]:
+    daemon = Daemon(folder, {"torrent": {"allow_lan": False}})
     daemon.start()
     until(lambda: "jobs loaded" in daemon.log())
-    yield daemon
-    daemon.end()
+    try:
+        yield daemon
+    finally:
+        daemon.end()
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    with attacked(tmp_path_factory.mktemp("attacked")) as daemon:
+        yield daemon
 
 
 @pytest.fixture(params=["socket", "video"])
-def connect(request: pytest.FixtureRequest, daemon: Daemon) -> Connect:
-    """To either door."""
-    return door(daemon, request.param)
+def flooded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Daemon, Connect]]:
+    """One of its own, and either door of it: for some seconds after a flood it has room for fewer, since who
+    began to send a body may still be waited for.
+    """
+    with attacked(tmp_path / "flooded") as daemon:
+        yield daemon, door(daemon, request.param)
 
 
 def door(daemon: Daemon, name: str) -> Connect:
@@ -124,7 +136,8 @@ def throw_many(connect: Connect, count: int, seed: int) -> Counter[bytes]:
     return heard
 
 
-def test_ten_thousand_malformed_requests_leave_no_trace(daemon: Daemon, connect: Connect) -> None:
+def test_ten_thousand_malformed_requests_leave_no_trace(flooded: tuple[Daemon, Connect]) -> None:
+    daemon, connect = flooded
     throw_many(connect, 500, 0)  # what is loaded once is loaded now
     before, files = rss_bytes(daemon.pid), open_files(daemon.pid)
     with asking(daemon):

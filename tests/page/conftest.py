@@ -96,9 +96,18 @@ class Seeding:
         """Another seeder, which has it all, comes to the daemon; from a host of its own, as it must."""
         info = lt.load_torrent_buffer(self.torrent.metainfo)
         self._swarm._seeder(info, self.torrent.folder, 0, host="127.0.0.2")
-        self._swarm._sessions[-1].apply_settings({"min_reconnect_time": 1})  # a minute otherwise
-        handle = self._swarm._handles[-1]
-        until(lambda: handle.connect_peer(("127.0.0.1", daemon.port)) or handle.status().num_peers)
+        session, handle = self._swarm._sessions[-1], self._swarm._handles[-1]
+        session.apply_settings(  # by default it tries three times, a minute apart
+            {
+                "min_reconnect_time": 1,
+                "max_failcount": 1000,
+                "alert_mask": lt.alert.category_t.connect_notification,
+            }
+        )
+        until(
+            lambda: handle.connect_peer(("127.0.0.1", daemon.port)) or handle.status().num_peers,
+            what=lambda: [x.message() for x in session.pop_alerts()][-20:],
+        )
 
 
 def _holed(path: str, data: bytes, held: float) -> bytes:

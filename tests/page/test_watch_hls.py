@@ -43,10 +43,10 @@ def test_one_goes_back_and_on_to_the_end_whatever_is_made_meanwhile(watch: Watch
     watching.fill()
     in_state(watching.daemon, watching.job_id, State.COMPLETED, 60)
     assert page.until("document.querySelector('#conversion').hidden")
+    assert page.evaluate(IS_FED), "the result did not interrupt"
     page.evaluate("video.playbackRate = 1")
     page.click("#bar", across=0.85)
     page.until("video.ended")
-    assert page.evaluate(IS_FED), "the result did not interrupt"
     assert abs(watching.time() - 20) < 0.5
     page.gone("#problem", "#notice")
     page.goto("about:blank")
