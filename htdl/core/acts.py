@@ -189,6 +189,8 @@ class Acts:
     async def verify(self, job: Job, action: Any) -> None:
         log.warning("files were removed, cut or damaged, verifying job=%s", job.id)
         blob = await self._engine.remove(job.id)
+        self._service.streams.leave(job.id)  # what it knew to be here may be a hole now
+        await self._service.conversions.doubt(job.id)
         resume = self._saves.resume(job, blob) if blob else await self._book.resume_of(job.id)
         if resume:
             await self._book.flush({job.id: replace(resume, boot_id=DISTRUST)})

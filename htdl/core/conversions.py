@@ -167,6 +167,13 @@ class Conversions:
             self._resting.discard(job_id)
             self._book.changed.set()
 
+    async def doubt(self, job_id: str) -> None:
+        """All that was made of this job, or is being made, is made again: its source may have had holes.  The
+        results stay until then.
+        """
+        async with self.renewed(job_id):
+            await self._db.run(rows.renew, job_id, self._book.now())
+
     async def _drop(self, job_id: str) -> None:
         for work in self._work.pop(job_id, {}).values():
             await self.shop.end(work)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -300,7 +301,17 @@ def test_a_source_that_is_deleted_under_its_conversion_is_fetched_again(
     once(daemon, job.id, lambda x: x.progress > 25)
     Path(job.save_path, job.files[0].path).unlink()
     swarm.limit(0)
-    ends_well(daemon, job.id)
+    done = ends_well(daemon, job.id)
+    assert packets(done.file_path) == packets(Path(job.save_path, job.files[0].path)), (
+        "no hole was taken for film"
+    )
+
+
+def packets(path: str | Path | None) -> list[str]:
+    """How many each stream of a file holds."""
+    asked = ["-count_packets", "-show_entries", "stream=nb_read_packets", "-of", "csv=p=0"]
+    command = ["ffprobe", "-v", "error", *asked, str(path)]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.split()
 
 
 def test_a_conversion_switched_off_in_the_middle_ends(make_daemon: Make, swarm: Swarm, film: bytes) -> None:
