@@ -405,7 +405,7 @@ def test_a_disk_that_fills_up_in_the_middle_is_waited_for(
     other = small / "other"
     fill(other)
     until(lambda: not encoders(daemon) and "disk full job" in daemon.log())
-    assert daemon.client.job(job.id).status is State.CONVERTING
+    in_state(daemon, job.id, State.CONVERTING)
     until(lambda: not leftovers(daemon))
     assert results(daemon) == []
     other.unlink()
