@@ -136,5 +136,5 @@ def _toml(values: dict[str, Any]) -> dict[str, str]:
 
     from htdl.config import Size, sizes
 
-    large = {key: Size(values[key]).written() for key in sizes() if values[key] >= 1024}
+    large = {key: Size(values[key]).written() for key in sizes() & values.keys() if values[key] >= 1024}
     return {key: json.dumps(value) for key, value in (values | large).items()}

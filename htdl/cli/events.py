@@ -16,7 +16,7 @@ def _place(context: click.Context, parameter: click.Parameter, text: str | None)
     if text is None:
         return None
     instance, _, seq = text.rpartition(":")
-    if not (instance and seq.isascii() and seq.isdigit()):
+    if not (instance and seq.isascii() and seq.isdigit() and len(seq) < 20):
         raise click.BadParameter(f"{words.printable(text)!r} is not an instance, a colon and a number")
     return instance, int(seq)
 

@@ -118,7 +118,7 @@ def test_the_command_goes_on_where_it_was(daemon: Daemon) -> None:
 
 
 def test_a_place_that_is_none_is_told(daemon: Daemon) -> None:
-    for text in ("7", ":7", "x:", "x:-1"):
+    for text in ("7", ":7", "x:", "x:-1", "x:" + "9" * 5000):
         told = daemon.htdl("events", "--since", text)
         assert told.returncode == 2
         assert "is not an instance, a colon and a number" in told.stderr
