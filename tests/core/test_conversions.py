@@ -76,7 +76,7 @@ async def test_one_that_hangs_is_tried_twice_and_says_so(tmp_path: Path, clips: 
 async def test_one_that_waits_for_bytes_says_no_speed_and_no_end(
     tmp_path: Path, clips: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(making, "QUIET_SECONDS", 600.0)
+    monkeypatch.setattr(making, "QUIET_SECONDS", 600.0)  # it is quiet once the test says so
     quiet = program(tmp_path, "quiet", "printf 'out_time_us=500000\\nprogress=continue\\n'; exec sleep 600")
     async with running_world(tmp_path, conversion={"enabled": True, "ffmpeg_path": str(quiet)}) as world:
         job = await arrived(world, clip(clips, "mkv"))
@@ -91,7 +91,7 @@ async def test_one_that_waits_for_bytes_says_no_speed_and_no_end(
 async def test_one_for_which_the_disk_was_full_waits_for_what_it_had_used(
     tmp_path: Path, clips: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(work, "NO_ROOM_SECONDS", 0.0)
+    monkeypatch.setattr(work, "NO_ROOM_SECONDS", 0.0)  # tried again at once, not after a quarter of a minute
     tries = tmp_path / "tries"
     write = 'for last; do :; done; head -c 3000000 /dev/zero > "${last#file:}"'
     fails = f"echo $$ >> {tries}; {write}; echo 'No space left on device' >&2; exit 1"
@@ -161,7 +161,7 @@ async def test_an_earlier_result_is_replaced_but_not_one_that_was_changed(
 async def test_a_database_in_use_makes_none_get_stuck(
     tmp_path: Path, clips: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(work, "NO_ROOM_SECONDS", 0.0)
+    monkeypatch.setattr(work, "NO_ROOM_SECONDS", 0.0)  # tried again at once, not after a quarter of a minute
     ffmpeg, go = held(tmp_path, "held", 'exec "$real" "$@"')
     settings = {"enabled": True, "ffmpeg_path": str(ffmpeg)}
     async with running_world(tmp_path, conversion=settings) as world:

@@ -79,7 +79,7 @@ async def test_a_reason_to_stop_is_its_last_word() -> None:
 async def test_what_it_started_ends_too_and_what_ignores_a_sigterm(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process, "GRACE_SECONDS", (0.1, 0.1))
+    monkeypatch.setattr(process, "GRACE_SECONDS", (0.1, 0.1))  # it ignores what it is told
     script = f"trap '' TERM; sleep 60 & echo $! > {tmp_path}/inner; echo $$ > {tmp_path}/outer; wait; wait"
     done = await run(shell(script), should_stop=lambda: "enough" if (tmp_path / "outer").exists() else None)
     assert done.code == -signal.SIGKILL

@@ -396,5 +396,5 @@ async def test_a_torrent_that_stands_still_seems_to(rig: Rig, swarm: Swarm) -> N
         status = rig.engine.status("a")
         assert status
         seen.append(status.done_bytes)
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)  # that nothing changes is the case
     assert seen == sorted(seen)
